@@ -1,0 +1,27 @@
+"""What can go wrong, said to the person who must act. Each message names what, where, and what was expected."""
+
+from __future__ import annotations
+
+
+class LaunchbookError(Exception):
+    """Anything that launchbook itself refuses or can't do."""
+
+
+class ParametersError(LaunchbookError):
+    """The parameters can't be used. Nothing was touched. Exit code 2."""
+
+
+class NotAllowed(LaunchbookError):
+    """The environment doesn't allow this act (`allow:` in its parameters), or its name was not confirmed."""
+
+
+class ClusterError(LaunchbookError):
+    """The cluster can't be reached, isn't the one that was named, or answered what can't be used."""
+
+
+class MissingRight(ClusterError):
+    """The identity lacks a right; the message names verb, resource and namespace."""
+
+
+class Gate(LaunchbookError):
+    """Raised by the last cell of a notebook that was started alone, when its track must stop a launch."""

@@ -1,0 +1,244 @@
+"""Parameters: every model, every default, and load(). The only place with defaults.
+
+An environment is one YAML file; what it leaves out has the default written here, and a notebook's own value goes
+before both. Unknown keys, duplicate keys and values out of range are errors that point to file, line and the nearest
+known name. Loading touches no cluster.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import durationpy  # type: ignore[import-untyped,unused-ignore]
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+
+def seconds(value: Any) -> float:
+    """`"90s"`, `"5m"`, `"1h30m"`, or a number of seconds, as seconds.
+
+    Raises ValueError that shows the format.
+    """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    try:
+        return float(durationpy.from_str(str(value)).total_seconds())
+    except durationpy.DurationError:
+        raise ValueError(f'{value!r} is no duration; write it as "60s", "5m" or "1h30m"') from None
+
+
+def _duration_text(value: float) -> str:
+    return f"{value:g}s"
+
+
+Seconds = Annotated[float, BeforeValidator(seconds), PlainSerializer(_duration_text), Field(ge=0)]
+Act = Literal["apply", "probe", "evict", "load"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Cluster(Model):
+    """Which cluster. The context is always named: the kubeconfig's current-context is never used by accident."""
+
+    context: str
+    kubeconfig: Path | None = None  # None: $KUBECONFIG, else ~/.kube/config
+    uid: str | None = None  # UID of the kube-system namespace; a different one is refused
+    protected: bool = False  # its name must be typed before anything is changed
+
+
+class Manifests(Model):
+    """What is applied, and where it may go."""
+
+    path: Path  # a kustomization, a folder of manifests or one file
+    namespaces: tuple[str, ...] = Field(min_length=1)  # the only namespaces it may touch
+    ready_timeout: Seconds = 120.0  # s, for everything to be ready
+
+
+class Source(Model):
+    """Where a connection starts: a pod with these labels in this namespace."""
+
+    namespace: str
+    labels: dict[str, str] = {}
+
+
+class Destination(Model):
+    """Where a connection ends: every pod behind this Service, by IP, and the Service by name."""
+
+    namespace: str
+    service: str
+    port: int = Field(ge=1, le=65535)
+
+
+class Edge(Model):
+    """One declared statement of isolation: from here to there is open, or closed."""
+
+    source: Source
+    destination: Destination
+    expect: Literal["open", "closed"]
+
+    @property
+    def name(self) -> str:
+        labels = ",".join(f"{k.rsplit('/', 1)[-1]}={v}" for k, v in sorted(self.source.labels.items()))
+        start = f"{self.source.namespace}[{labels}]" if labels else self.source.namespace
+        return f"{start} -> {self.destination.namespace}/{self.destination.service}:{self.destination.port}"
+
+
+class Isolation(Model):
+    """Who may reach whom, and how it is probed."""
+
+    edges: tuple[Edge, ...] = ()
+    probe_image: str = "busybox:1.36"  # needs sh, nc and nslookup
+    probe_timeout: Seconds = 2.0  # s, one connection attempt
+    confirmations: int = Field(3, ge=1, le=20)  # distinct blocked attempts in a row before a block counts
+    enforcement_deadline: Seconds = 20.0  # s, from applying a policy to seeing it enforced
+    scratch_namespace: str = "launchbook-canary"
+
+
+class Disruption(Model):
+    """Which budgets are read, and which one is proved by an eviction."""
+
+    budgets: tuple[str, ...] = ()  # namespace/name; empty: every budget in the manifests' namespaces
+    evict: tuple[str, ...] = ()  # namespace/name of the budgets to prove, where `allow` has evict
+    ready_timeout: Seconds = 120.0  # s, from the eviction to a Ready replacement
+
+
+class Request(Model):
+    """One kind of request of a scenario."""
+
+    name: str
+    path: str = Field(pattern=r"^/")
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    weight: float = Field(1.0, gt=0)
+    headers: dict[str, str] = {}
+    body: str | dict[str, Any] | list[Any] | None = None
+    expect_status: tuple[int, ...] = (200,)  # another status counts as a failed request
+
+
+class Stage(Model):
+    """k6's stage: ramp to `target` (VUs, or iterations/s with a rate) within `duration`."""
+
+    duration: Seconds
+    target: float = Field(ge=0)
+
+
+class Scenario(Model):
+    """What is sent: a closed loop of VUs with think time, or an open loop with an arrival rate."""
+
+    requests: tuple[Request, ...] = Field(min_length=1)
+    vus: int = Field(50, ge=1, le=10_000)  # virtual users
+    duration: Seconds = 300.0  # s, of the measured part
+    think_time: Seconds = 0.1  # s, each VU waits after each request
+    warmup: Seconds = 5.0  # s, left out of the figures
+    rate: float | None = Field(None, gt=0)  # requests/s: an open loop; vus is then the most there may be
+    stages: tuple[Stage, ...] = ()
+    request_timeout: Seconds = 10.0  # s
+
+
+class Target(Model):
+    """What is hit: the audited Service. The runbook checks that it answers and that it is this very one."""
+
+    service: str = Field(pattern=r"^[a-z0-9-]+/[a-z0-9.-]+$")  # namespace/name
+    port: int = Field(80, ge=1, le=65535)
+    url: str | None = None  # an ingress' address, for a generator that runs here
+    probe_path: str = Field("/", pattern=r"^/")  # must answer 2xx before load starts
+
+
+class Generator(Model):
+    """Where the load comes from: a pod of its own namespace, or this machine through an ingress."""
+
+    where: Literal["pod", "here"] = "pod"
+    namespace: str = "launchbook-load"
+    image: str = "locustio/locust:2.47.0"  # has Python 3 and locust
+    k6_image: str | None = None  # a pod runs k6 only where this names an image
+    cpu: str = "1"
+    memory: str = "512Mi"
+
+
+class Load(Model):
+    """The load test and its thresholds, in k6's own syntax."""
+
+    target: Target
+    scenario: Scenario
+    engine: Literal["auto", "k6", "locust"] = "auto"
+    generator: Generator = Generator()
+    thresholds: dict[str, tuple[str, ...]] = {
+        "http_reqs": ("rate>=100",),
+        "http_req_failed": ("rate<0.01",),
+        "http_req_duration": ("p(95)<500",),
+    }
+
+
+class Logs(Model):
+    """What the logging decision is made from."""
+
+    idle_window: Seconds = 10.0  # s, over which the log rate at idle is taken, before the load starts
+    container_log_max_size: str = "10Mi"  # the kubelet's, "assumed" where it may not be read
+    container_log_max_files: int = Field(5, ge=2)
+    detection_and_response: Seconds = 4 * 3600.0  # s, for which logs must be readable after an incident began
+    retention: Seconds = 0.0  # s, that some rule demands; 0: none does
+    personal_data: bool = False
+    owner: str = "unassigned"
+    review_after_days: int = Field(90, ge=1, le=366)  # the proposed expiry of a deferral
+
+
+class Statement(Model):
+    """An answer that no machine can know, with who gave it and when."""
+
+    answer: Literal["yes", "no"]
+    author: str
+    on: date
+    text: str
+    expires: date | None = None
+
+
+class WaiverParameters(Model):
+    """See words.Waiver."""
+
+    check: str
+    subject: str
+    owner: str
+    approver: str
+    reason: str
+    control: str
+    expires: date
+    bound: str
+
+
+class Launch(Model):
+    """What the launch documents are written from."""
+
+    title: str
+    checklist: Path
+    statements: dict[str, Statement] = {}  # checklist item -> answer
+    endpoints: dict[str, str] = {}
+    pricing: str = "To be announced."
+    roadmap: tuple[str, ...] = ()
+    learnings: tuple[str, ...] = ()
+    valid_days: int = Field(7, ge=1, le=90)  # how long a verdict holds
+
+
+class Environment(Model):
+    """One environment, whole."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$")
+    allow: tuple[Act, ...] = ()  # nothing by default
+    cluster: Cluster
+    manifests: Manifests
+    isolation: Isolation = Isolation()
+    disruption: Disruption = Disruption()
+    load: Load
+    logs: Logs = Logs()
+    launch: Launch
+    waivers: tuple[WaiverParameters, ...] = ()
+    track_deadline: Seconds = 1800.0  # s, after which a track's process is ended
+    confirm: str | None = None  # the environment's name, typed, where the cluster is protected
+
+    @model_validator(mode="after")
+    def _edges_are_unique(self) -> Environment:
+        names = [edge.name for edge in self.isolation.edges]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"isolation.edges says {twice[0]!r} twice")
+        return self
