@@ -1,8 +1,7 @@
-"""Parameters: every model, every default, and load(). The only place with defaults.
+"""Parameters: every model and every default. The only place with defaults.
 
 An environment is one YAML file; what it leaves out has the default written here, and a notebook's own value goes
-before both. Unknown keys, duplicate keys and values out of range are errors that point to file, line and the nearest
-known name. Loading touches no cluster.
+before both. How the file is read, and what its errors say, is in parameters_file.py.
 """
 
 from __future__ import annotations
@@ -12,7 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import durationpy  # type: ignore[import-untyped,unused-ignore]
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
 
 
 def seconds(value: Any) -> float:
@@ -32,6 +40,14 @@ def _duration_text(value: float) -> str:
     return f"{value:g}s"
 
 
+def _beside(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    path = path.expanduser()
+    return path if path.is_absolute() or folder is None else Path(folder) / path
+
+
+# A relative path is relative to the file that names it, wherever launchbook is started.
+RelativePath = Annotated[Path, AfterValidator(_beside)]
 Seconds = Annotated[float, BeforeValidator(seconds), PlainSerializer(_duration_text), Field(ge=0)]
 Act = Literal["apply", "probe", "evict", "load"]
 
@@ -44,15 +60,16 @@ class Cluster(Model):
     """Which cluster. The context is always named: the kubeconfig's current-context is never used by accident."""
 
     context: str
-    kubeconfig: Path | None = None  # None: $KUBECONFIG, else ~/.kube/config
+    kubeconfig: RelativePath | None = None  # None: $KUBECONFIG, else ~/.kube/config
     uid: str | None = None  # UID of the kube-system namespace; a different one is refused
     protected: bool = False  # its name must be typed before anything is changed
+    lease_namespace: str = "launchbook"  # where the Lease that keeps two runs apart lives
 
 
 class Manifests(Model):
     """What is applied, and where it may go."""
 
-    path: Path  # a kustomization, a folder of manifests or one file
+    path: RelativePath  # a kustomization, a folder of manifests or one file
     namespaces: tuple[str, ...] = Field(min_length=1)  # the only namespaces it may touch
     ready_timeout: Seconds = 120.0  # s, for everything to be ready
 
@@ -211,7 +228,7 @@ class Launch(Model):
     """What the launch documents are written from."""
 
     title: str
-    checklist: Path
+    checklist: RelativePath
     statements: dict[str, Statement] = {}  # checklist item -> answer
     endpoints: dict[str, str] = {}
     pricing: str = "To be announced."
@@ -242,3 +259,26 @@ class Environment(Model):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"isolation.edges says {twice[0]!r} twice")
         return self
+
+
+# The names a notebook may set, by track -> the dotted parameter. Every track also takes COMMON.
+COMMON = ("environment", "run_folder", "read_only", "confirm")
+KNOBS: dict[str, dict[str, str]] = {
+    "manifests": {
+        "ready_timeout": "manifests.ready_timeout",
+        "probe_timeout": "isolation.probe_timeout",
+        "confirmations": "isolation.confirmations",
+    },
+    "load": {
+        "engine": "load.engine",
+        "vus": "load.scenario.vus",
+        "duration": "load.scenario.duration",
+        "think_time": "load.scenario.think_time",
+        "rate": "load.scenario.rate",
+    },
+    "logs": {
+        "detection_and_response": "logs.detection_and_response",
+        "retention": "logs.retention",
+    },
+    "launch": {},
+}

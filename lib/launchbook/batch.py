@@ -1,0 +1,254 @@
+"""The batch: each track's notebook in a process of its own, one run folder, one verdict.
+
+A track that fails doesn't stop the others: they are judged as far as they can be, and the verdict says what is
+missing. Stopping the batch stops the track at work within seconds and leaves an INCOMPLETE run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from launchbook.errors import LaunchbookError, ParametersError
+from launchbook.folder import RunFolder
+from launchbook.mend import mend
+from launchbook.parameters_file import Resolved
+from launchbook.record import Log, write_evidence
+from launchbook.run import open_folder
+from launchbook.seal import seal
+from launchbook.sweep import sweep
+from launchbook.tracks import TRACKS, Track
+from launchbook.verdict import fold
+from launchbook.words import now_text
+
+if TYPE_CHECKING:
+    from launchbook.cluster import Cluster
+
+Say = Callable[[str], None]
+_GRACE = 10.0  # s between asking a track's process to stop and ending it
+
+
+class Stopped(Exception):
+    """SIGINT or SIGTERM reached the batch."""
+
+
+@dataclass(frozen=True)
+class Exit:
+    """How a track's process ended; reason is a sentence where the code alone doesn't tell."""
+
+    code: int
+    seconds: float
+    reason: str | None = None
+
+
+def run_batch(
+    resolved: Resolved,
+    cluster: Cluster | None,
+    *,
+    notebooks: Path,
+    outputs: Path,
+    tracks: Sequence[str],
+    read_only: bool,
+    say: Say,
+    render: Callable[[Path], Any],
+) -> dict[str, Any]:
+    """Executes `tracks` and returns the content of verdict.json; the run folder is complete then.
+
+    cluster: the connected target, leased for the run and swept after each track (None: notebooks that need none)
+    notebooks: the folder with the tracks' templates; outputs: where the run folder is made; say: takes each line of
+    progress; render: makes the pages of a run folder.
+
+    Raises ParametersError, or ClusterError where another run holds the environment; nothing was touched then.
+    """
+    selected = [track for track in TRACKS if track.id in tracks]
+    if absent := [t.notebook for t in selected if not (notebooks / t.notebook).exists()]:
+        raise ParametersError(f"{notebooks} holds no {absent[0]}. Nothing was touched.")
+    folder = open_folder(resolved, outputs, tracks=tracks, mode="batch", read_only=read_only)
+    log = Log(folder.evidence / "batch.jsonl")
+    say(f"run {folder.id} in {_shown(folder.path)}")
+    try:
+        with _stoppable(), _lease(cluster, resolved, folder, read_only):
+            for track in selected:
+                _run_track(track, folder, log, notebooks, resolved, read_only, say)
+                _sweep(cluster, folder, log, say)
+    except Stopped as stopped:
+        log.append("note", at=_now(), text=f"the batch was stopped by {stopped}")
+        say(f"stopped by {stopped}")
+        _sweep(cluster, folder, log, say)
+    return close(folder, log, render)
+
+
+def close(folder: RunFolder, log: Log, render: Callable[[Path], Any]) -> dict[str, Any]:
+    """Ends a run: the last fold, the pages, the seal."""
+    log.append("closed", at=_now())
+    verdict = fold(folder)
+    write_evidence(folder.verdict, verdict)
+    try:
+        render(folder.path)
+    finally:
+        seal(folder)
+    return verdict
+
+
+def _run_track(
+    track: Track, folder: RunFolder, log: Log, notebooks: Path, resolved: Resolved, read_only: bool, say: Say
+) -> None:
+    say(f"track {track.id}: {track.title}")
+    output = folder.path / track.notebook
+    ended = Exit(130, 0.0, "was stopped")
+    log.append("begun", at=_now(), track=track.id)
+    began = time.monotonic()
+    try:
+        ended = _execute(track, notebooks / track.notebook, output, folder, resolved, read_only, say)
+    except Stopped:
+        ended = Exit(130, time.monotonic() - began, "was stopped before its end")
+        raise
+    finally:
+        log.append(
+            "exited", at=_now(), track=track.id, code=ended.code, seconds=round(ended.seconds, 3), reason=ended.reason
+        )
+        verdict = fold(folder)
+        write_evidence(folder.verdict, verdict)
+        state = next(t for t in verdict["tracks"] if t["id"] == track.id)
+        mend(notebooks / track.notebook, output, state)
+        say(f"track {track.id} {state['because']} after {ended.seconds:.0f} s")
+
+
+def _execute(
+    track: Track, source: Path, output: Path, folder: RunFolder, resolved: Resolved, read_only: bool, say: Say
+) -> Exit:
+    parameters = {"environment": str(folder.parameters), "run_folder": str(folder.path), "read_only": read_only}
+    errors = folder.evidence / f"{track.id}.stderr.txt"
+    began = time.monotonic()
+    deadline = began + resolved.environment.track_deadline
+    with errors.open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "launchbook.worker", str(source), str(output)],
+            stdin=subprocess.PIPE, stdout=stderr, stderr=stderr, start_new_session=True,
+            env={**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+        )  # fmt: skip
+        try:
+            assert process.stdin is not None
+            with suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(json.dumps(parameters).encode())
+            return _attend(process, track, folder, began, deadline, say)
+        finally:
+            end_tree(process)
+
+
+def _attend(
+    process: subprocess.Popen[bytes], track: Track, folder: RunFolder, began: float, deadline: float, say: Say
+) -> Exit:
+    tail = _Tail(folder.evidence / f"{track.id}.jsonl")
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.25)
+        for record in tail.new():
+            _tell(record, say)
+        spent = time.monotonic() - began
+        if process.returncode is not None:
+            return Exit(process.returncode, spent)
+        if time.monotonic() > deadline:
+            end_tree(process)
+            return Exit(124, spent, f"did not end within its deadline of {deadline - began:g} s")
+
+
+def _tell(record: Mapping[str, Any], say: Say) -> None:
+    if record["event"] == "progress":
+        percent = "" if record["fraction"] is None else f" ({100 * record['fraction']:.0f} %)"
+        say(f"  {record['text']}{percent}")
+    elif record["event"] == "check" and record["check"]["status"] not in ("PASS", "NA"):
+        check = record["check"]
+        say(f"  {check['status']} {check['id']} {check['subject']}: {check['because']}")
+
+
+class _Tail:
+    """The records that a growing log has gained since the last look."""
+
+    def __init__(self, path: Path) -> None:
+        self._log, self._seen = Log(path), 0
+
+    def new(self) -> list[dict[str, Any]]:
+        records = self._log.read()
+        fresh, self._seen = records[self._seen :], len(records)
+        return fresh
+
+
+def end_tree(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process with all that it started: first asked, so that its notebook is saved and cleans up, then killed.
+
+    A kernel has a session of its own, so a process group would miss it.
+    """
+    if process.poll() is None:
+        tree = [process_, *process_.children(recursive=True)] if (process_ := _alive(process.pid)) else []
+        process.send_signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_GRACE)
+        _, alive = psutil.wait_procs(tree, timeout=1)
+        for one in alive:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        process.wait()
+
+
+def _alive(pid: int) -> psutil.Process | None:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid)
+    return None
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    def stop(number: int, frame: Any) -> None:
+        raise Stopped(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _lease(cluster: Cluster | None, resolved: Resolved, folder: RunFolder, read_only: bool) -> Iterator[None]:
+    """Keeps two runs that change one environment apart; a run that changes nothing needs none."""
+    if cluster is None or read_only or not resolved.environment.allow:
+        yield
+        return
+    name = f"launchbook-{resolved.environment.name}"
+    with cluster.lease(resolved.environment.cluster.lease_namespace, name, folder.id, 30):
+        yield
+
+
+def _sweep(cluster: Cluster | None, folder: RunFolder, log: Log, say: Say) -> None:
+    if cluster is None:
+        return
+    try:
+        left = sweep(cluster, folder.id)
+    except LaunchbookError as error:
+        log.append("note", at=_now(), text=f"the sweep failed: {error}")
+        say(f"  the sweep failed: {error}")
+        return
+    if left:
+        log.append("note", at=_now(), text=f"swept {', '.join(left)}")
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _now() -> str:
+    return now_text(datetime.now(UTC))

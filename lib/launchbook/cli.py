@@ -1,0 +1,190 @@
+"""The command `launchbook`: the same functions at a prompt. Exit codes are the verdict's; 2 is bad configuration."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from launchbook.errors import LaunchbookError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Decides whether a system on Kubernetes may go live, and proves it.",
+)
+Folder = Annotated[Path, typer.Argument(help="A run folder, such as outputs/latest.")]
+Outputs = Annotated[Path, typer.Option(help="Where the run folder is made.")]
+Notebooks = Annotated[Path, typer.Option(help="The folder with the four notebooks.")]
+
+
+@app.command()
+def run(
+    parameters: Annotated[Path, typer.Argument(help="An environment's YAML, such as parameters/lab.yaml.")],
+    tracks: Annotated[str, typer.Option(help="Which tracks, such as A,B. Fewer than four end INCOMPLETE.")] = "A,B,C,D",
+    read_only: Annotated[bool, typer.Option("--read-only", help="Look, change nothing.")] = False,
+    confirm: Annotated[str | None, typer.Option(help="The name of a protected environment.")] = None,
+    complete: Annotated[bool, typer.Option("--complete", help="Exit 0 once the run is complete, whatever its verdict.")] = False,
+    outputs: Outputs = Path("outputs"),
+    notebooks: Notebooks = Path("notebooks"),
+) -> None:
+    """Execute the notebooks against an environment and give the verdict.
+
+    Exit codes: 0 GO, 1 NO-GO, 2 bad configuration (nothing was touched), 3 CONDITIONAL, 4 INCOMPLETE.
+    """
+    from launchbook.batch import run_batch
+    from launchbook.cluster import Cluster
+    from launchbook.pages import render
+    from launchbook.parameters_file import load
+
+    selected = _tracks(tracks)
+    resolved = load(parameters, {"confirm": confirm})
+    verdict = run_batch(
+        resolved, Cluster.connect(resolved.environment.cluster), notebooks=notebooks, outputs=outputs, tracks=selected, read_only=read_only, say=_progress, render=render
+    )  # fmt: skip
+    _print_verdict(verdict, outputs)
+    whole = verdict["verdict"] != "INCOMPLETE"
+    raise typer.Exit(0 if complete and whole else verdict["exit_code"])
+
+
+@app.command()
+def notebook(
+    parameters: Annotated[Path, typer.Argument(help="An environment's YAML.")],
+    read_only: Annotated[bool, typer.Option("--read-only", help="Look, change nothing.")] = False,
+    outputs: Outputs = Path("outputs"),
+    notebooks: Notebooks = Path("notebooks"),
+) -> None:
+    """Prepare a run folder and open JupyterLab there: the batch's notebooks, with you pressing Run."""
+    from launchbook.interactive import open_lab, prepare
+    from launchbook.parameters_file import load
+
+    folder = prepare(load(parameters), notebooks=notebooks, outputs=outputs, read_only=read_only)
+    typer.echo(f"Run {folder.id}: run the notebooks A to D in this order, then `launchbook close {folder.path}`.")
+    open_lab(folder)
+
+
+@app.command()
+def close(folder: Folder) -> None:
+    """Close a run that was stepped through by hand: the last verdict, the pages, the seal."""
+    from launchbook.batch import close as close_run
+    from launchbook.folder import RunFolder
+    from launchbook.pages import render
+    from launchbook.record import Log
+
+    files = RunFolder(folder)
+    verdict = close_run(files, Log(files.evidence / "batch.jsonl"), render)
+    _print_verdict(verdict, files.path.parent.parent)
+    raise typer.Exit(verdict["exit_code"])
+
+
+@app.command()
+def verify(
+    folder: Folder,
+    live: Annotated[bool, typer.Option("--live", help="Also ask the cluster whether the verdict still holds.")] = False,
+) -> None:
+    """Recompute a run's hashes and verdict from its files and logs, and name what differs (exit 1)."""
+    from launchbook import seal
+    from launchbook.folder import RunFolder
+    from launchbook.parameters_file import load
+
+    files = RunFolder(folder)
+    differs = seal.verify(files)
+    if live:
+        from launchbook.cluster import Cluster
+
+        environment = load(files.parameters).environment
+        cluster = Cluster.connect(environment.cluster)
+        differs += seal.verify_live(files, cluster, environment.manifests.namespaces, datetime.now(UTC))
+    for line in differs:
+        typer.echo(line)
+    if not differs:
+        typer.echo(f"{files.id}: every file and the verdict are as they were sealed" + (", and the cluster is as judged" if live else ""))
+    raise typer.Exit(bool(differs))
+
+
+@app.command()
+def compare(before: Folder, after: Folder) -> None:
+    """Say what changed from one run to another."""
+    from launchbook import seal
+    from launchbook.folder import RunFolder
+
+    lines = seal.compare(RunFolder(before), RunFolder(after))
+    typer.echo("\n".join(lines) or "nothing changed: same verdict, same checks, same subject")
+
+
+@app.command()
+def reach(paths: Annotated[list[Path], typer.Argument(help="Manifests: files, folders or kustomizations.")]) -> None:
+    """Who may reach whom, computed from manifests alone, as CSV on standard output."""
+    from launchbook.isolation.reach import command
+
+    sys.stdout.write(command(paths))
+
+
+@app.command()
+def selectors(
+    paths: Annotated[list[Path], typer.Argument(help="Kustomizations.")],
+    fix: Annotated[bool, typer.Option("--fix", help="Write the mended kustomization once a new render proved it.")] = False,
+    output: Annotated[str, typer.Option("--output", "-o", help="table or json")] = "table",
+) -> None:
+    """Find selectors that a label transformer changed; exit 1 where one changes what is selected."""
+    from launchbook.manifests.selectors import command
+
+    text, code = command(paths, fix=fix, output=output)
+    typer.echo(text)
+    raise typer.Exit(code)
+
+
+@app.command("load-verdict")
+def load_verdict(
+    files: Annotated[list[Path], typer.Argument(help="k6 or Locust results.")],
+    scenario: Annotated[Path | None, typer.Option(help="A scenario with thresholds, as in the parameters' `load:`.")] = None,
+) -> None:
+    """Judge anyone's load results offline: PASS (exit 0), FAIL (1), INVALID or NO DATA (4), as JSON."""
+    from launchbook.load.verdict import command
+
+    text, code = command(files, scenario)
+    typer.echo(text)
+    raise typer.Exit(code)
+
+
+def main() -> NoReturn:
+    """Runs the command; a LaunchbookError is one message on standard error and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except LaunchbookError as error:
+        typer.echo(f"launchbook: {error}", err=True)
+        raise SystemExit(2) from None
+    except OSError as error:
+        typer.echo(f"launchbook: {error}. What had been recorded is kept.", err=True)
+        raise SystemExit(4) from None
+    raise SystemExit(0)
+
+
+def _tracks(text: str) -> list[str]:
+    from launchbook.errors import ParametersError
+    from launchbook.tracks import TRACKS
+
+    known = [track.id for track in TRACKS]
+    asked = [part.strip().upper() for part in text.split(",") if part.strip()]
+    if unknown := [part for part in asked if part not in known]:
+        raise ParametersError(f"--tracks: there is no track {unknown[0]!r}; write some of {','.join(known)}. Nothing was touched.")
+    if not asked:
+        raise ParametersError("--tracks: names no track; write for example A,B. Nothing was touched.")
+    return asked
+
+
+def _progress(line: str) -> None:
+    typer.echo(f"{datetime.now(UTC):%H:%M:%S} {line}")
+
+
+def _print_verdict(verdict: dict[str, Any], outputs: Path) -> None:
+    counts = ", ".join(f"{n} {status}" for status, n in verdict["counts"].items() if n)
+    typer.echo(f"\n{verdict['verdict']}  ({counts or json.dumps(verdict['counts'])})")
+    for line in verdict["because"]:
+        typer.echo(f"  {line}")
+    typer.echo(f"Read {outputs / 'latest' / 'index.html'}")

@@ -1,0 +1,54 @@
+"""The run folder: `outputs/DATE/TIME-ENVIRONMENT/`, made once, never overwritten."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+
+class RunFolder:
+    """Where everything of one run is. Knows paths, nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        self.evidence = self.path / "evidence"
+        self.documents = self.path / "documents"
+        self.parameters = self.path / "parameters.yaml"
+        self.verdict = self.path / "verdict.json"
+        self.manifest = self.path / "MANIFEST.json"
+
+    @property
+    def id(self) -> str:
+        """`2026-11-23-190512z-lab`: also a valid label value and Lease holder."""
+        return f"{self.path.parent.name}-{self.path.name}".lower()
+
+    @classmethod
+    def create(cls, outputs: Path, environment: str, now: datetime) -> RunFolder:
+        """A new folder below `outputs`; a second run in the same second gets the next free name.
+
+        Raises OSError where outputs can't be written.
+        """
+        day = outputs / now.strftime("%Y-%m-%d")
+        day.mkdir(parents=True, exist_ok=True)
+        stem = f"{now.strftime('%H%M%SZ')}-{environment}"
+        for attempt in range(1, 1000):
+            path = day / (stem if attempt == 1 else f"{stem}-{attempt}")
+            try:
+                path.mkdir()
+            except FileExistsError:
+                continue
+            folder = cls(path)
+            folder.evidence.mkdir()
+            folder.documents.mkdir()
+            return folder
+        raise FileExistsError(f"{day} holds a thousand runs named {stem}")
+
+    def latest(self, environment: str) -> None:
+        """Lets `outputs/latest` and `outputs/latest-ENVIRONMENT` point here."""
+        outputs = self.path.parent.parent
+        for name in ("latest", f"latest-{environment}"):
+            link = outputs / f".{name}.{os.getpid()}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.path.relative_to(outputs))
+            link.replace(outputs / name)

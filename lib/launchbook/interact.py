@@ -1,0 +1,72 @@
+"""What a notebook shows while it works and what it asks: widgets in JupyterLab, plain text wherever it is saved.
+
+papermill doesn't keep widget state when a kernel dies or a cell times out, so everything a reader must see is also
+shown as HTML that needs no widget.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
+from IPython.display import display
+
+from launchbook.display import Html, escape, visible
+
+
+class Progress:
+    """A bar that moves in JupyterLab, above a line that stays in the saved notebook."""
+
+    def __init__(self) -> None:
+        self._cell = _execution_count()
+        self._bar: widgets.FloatProgress | None = None
+        self._line: Any = None
+
+    def is_of_another_cell(self) -> bool:
+        return self._cell != _execution_count()
+
+    def update(self, text: str, fraction: float | None) -> None:
+        """fraction: 0 to 1, or None where it isn't known."""
+        if get_ipython() is None:
+            return
+        percent = "" if fraction is None else f" ({100 * min(max(fraction, 0.0), 1.0):.0f} %)"
+        shown = Html(f"<p>{escape(text)}{percent}</p>", f"{visible(text)}{percent}")
+        if self._line is None:
+            self._bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="60%"))
+            display(self._bar)
+            self._line = display(shown, display_id=True)
+        else:
+            self._line.update(shown)
+        if self._bar is not None and fraction is not None:
+            self._bar.value = fraction
+
+
+class Confirmation:
+    """Whether the name of a protected environment was typed, by parameter or in the box."""
+
+    def __init__(self, name: str, typed: str | None) -> None:
+        self._name = name
+        self._typed = typed or ""
+        self._box: widgets.Text | None = None
+
+    @property
+    def given(self) -> bool:
+        return self._name in (self._typed, self._box.value if self._box else "")
+
+    def _ipython_display_(self) -> None:
+        self._box = widgets.Text(
+            value=self._typed,
+            placeholder=self._name,
+            description=f"Type {self._name!r} to let this notebook change it:",
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="60%"),
+        )
+        display(self._box)
+        state = "confirmed by parameter" if self._name == self._typed else "not confirmed by parameter"
+        display(Html(f"<p>Environment {escape(self._name)}: {state}.</p>", f"Environment {self._name}: {state}."))
+
+
+def _execution_count() -> int:
+    shell = get_ipython()
+    return int(shell.execution_count) if shell else 0

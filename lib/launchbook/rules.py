@@ -1,0 +1,13 @@
+"""Every rule that a run is judged by: the catalogue's, and those of the environment's own checklist."""
+
+from __future__ import annotations
+
+from launchbook.catalogue import catalogue
+from launchbook.parameters import Environment
+from launchbook.readiness.checklist import rules as checklist_rules
+from launchbook.words import Rule
+
+
+def rules_of(environment: Environment) -> dict[str, Rule]:
+    """id -> Rule. Raises ParametersError where the checklist can't be used."""
+    return {**catalogue(), **checklist_rules(environment.launch.checklist)}
