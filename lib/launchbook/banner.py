@@ -1,4 +1,4 @@
-"""The first screen of a notebook: the verdict so far, the target and the resolved parameters, kept up to date in place."""
+"""The first screen of a notebook: verdict so far, target and resolved parameters, kept up to date in place."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class Banner:
         markup = Markup(
             '<div class="launchbook-banner"><p style="font-size:1.4em">{badge} Track {id}: {title}</p>'
             "<p>{sentence}</p><p>Environment <b>{name}</b>, context <b>{context}</b>; this run may: {acts}. "
-            "Records: <code>{folder}</code></p><details><summary>Resolved parameters</summary>{parameters}</details></div>"
+            "Records: <code>{folder}</code></p>"
+            "<details><summary>Resolved parameters</summary>{parameters}</details></div>"
         ).format(
             badge=status_badge(word), id=self._track.id, title=self._track.title, sentence=escape(sentence),
             name=escape(environment.name), context=escape(environment.cluster.context), acts=acts,
@@ -89,7 +90,9 @@ def _track_so_far(verdict: Mapping[str, Any], track: Track) -> tuple[str, str]:
         return "FAIL", f"{told}. {first['id']} {first['subject']}: {first['because']}"
     if len(recorded) < len(mine) or any(c["status"] == Status.UNKNOWN for c in p0) or not mine:
         waiting = len(mine) - len(recorded)
-        return "UNKNOWN", f"{told}. " + (f"{waiting} expected checks have no record yet." if waiting else "A P0 check could not tell.")
+        return "UNKNOWN", f"{told}. " + (
+            f"{waiting} expected checks have no record yet." if waiting else "A P0 check could not tell."
+        )
     failed = [c for c in mine if c["status"] == Status.FAIL]
     if failed:
         return "PASS", f"{told}. Every P0 check passed; {len(failed)} of lower priority failed."

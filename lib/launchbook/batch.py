@@ -117,7 +117,12 @@ def _run_track(
         raise
     finally:
         log.append(
-            "exited", at=_now(), track=track.id, code=ended.code, seconds=round(ended.seconds, 3), reason=ended.reason
+            "exited",
+            at=_now(),
+            track=track.id,
+            code=ended.code,
+            seconds=round(ended.seconds, 3),
+            reason=ended.reason,
         )
         verdict = fold(folder)
         write_evidence(folder.verdict, verdict)
@@ -129,7 +134,11 @@ def _run_track(
 def _execute(
     track: Track, source: Path, output: Path, folder: RunFolder, resolved: Resolved, read_only: bool, say: Say
 ) -> Exit:
-    parameters = {"environment": str(folder.parameters), "run_folder": str(folder.path), "read_only": read_only}
+    parameters = {
+        "environment": str(folder.parameters),
+        "run_folder": str(folder.path),
+        "read_only": read_only,
+    }
     errors = folder.evidence / f"{track.id}.stderr.txt"
     began = time.monotonic()
     deadline = began + resolved.environment.track_deadline

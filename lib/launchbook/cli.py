@@ -29,7 +29,9 @@ def run(
     tracks: Annotated[str, typer.Option(help="Which tracks, such as A,B. Fewer than four end INCOMPLETE.")] = "A,B,C,D",
     read_only: Annotated[bool, typer.Option("--read-only", help="Look, change nothing.")] = False,
     confirm: Annotated[str | None, typer.Option(help="The name of a protected environment.")] = None,
-    complete: Annotated[bool, typer.Option("--complete", help="Exit 0 once the run is complete, whatever its verdict.")] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Exit 0 once the run is complete, whatever its verdict.")
+    ] = False,
     outputs: Outputs = Path("outputs"),
     notebooks: Notebooks = Path("notebooks"),
 ) -> None:
@@ -44,9 +46,17 @@ def run(
 
     selected = _tracks(tracks)
     resolved = load(parameters, {"confirm": confirm})
+    cluster = Cluster.connect(resolved.environment.cluster)
     verdict = run_batch(
-        resolved, Cluster.connect(resolved.environment.cluster), notebooks=notebooks, outputs=outputs, tracks=selected, read_only=read_only, say=_progress, render=render
-    )  # fmt: skip
+        resolved,
+        cluster,
+        notebooks=notebooks,
+        outputs=outputs,
+        tracks=selected,
+        read_only=read_only,
+        say=_progress,
+        render=render,
+    )
     _print_verdict(verdict, outputs)
     whole = verdict["verdict"] != "INCOMPLETE"
     raise typer.Exit(0 if complete and whole else verdict["exit_code"])
@@ -103,7 +113,10 @@ def verify(
     for line in differs:
         typer.echo(line)
     if not differs:
-        typer.echo(f"{files.id}: every file and the verdict are as they were sealed" + (", and the cluster is as judged" if live else ""))
+        typer.echo(
+            f"{files.id}: every file and the verdict are as they were sealed"
+            + (", and the cluster is as judged" if live else "")
+        )
     raise typer.Exit(bool(differs))
 
 
@@ -118,7 +131,9 @@ def compare(before: Folder, after: Folder) -> None:
 
 
 @app.command()
-def reach(paths: Annotated[list[Path], typer.Argument(help="Manifests: files, folders or kustomizations.")]) -> None:
+def reach(
+    paths: Annotated[list[Path], typer.Argument(help="Manifests: files, folders or kustomizations.")],
+) -> None:
     """Who may reach whom, computed from manifests alone, as CSV on standard output."""
     from launchbook.isolation.reach import command
 
@@ -128,7 +143,9 @@ def reach(paths: Annotated[list[Path], typer.Argument(help="Manifests: files, fo
 @app.command()
 def selectors(
     paths: Annotated[list[Path], typer.Argument(help="Kustomizations.")],
-    fix: Annotated[bool, typer.Option("--fix", help="Write the mended kustomization once a new render proved it.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Write the mended kustomization once a new render proved it.")
+    ] = False,
     output: Annotated[str, typer.Option("--output", "-o", help="table or json")] = "table",
 ) -> None:
     """Find selectors that a label transformer changed; exit 1 where one changes what is selected."""
@@ -142,7 +159,9 @@ def selectors(
 @app.command("load-verdict")
 def load_verdict(
     files: Annotated[list[Path], typer.Argument(help="k6 or Locust results.")],
-    scenario: Annotated[Path | None, typer.Option(help="A scenario with thresholds, as in the parameters' `load:`.")] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(help="A scenario with thresholds, as in the parameters' `load:`.")
+    ] = None,
 ) -> None:
     """Judge anyone's load results offline: PASS (exit 0), FAIL (1), INVALID or NO DATA (4), as JSON."""
     from launchbook.load.verdict import command
@@ -172,7 +191,9 @@ def _tracks(text: str) -> list[str]:
     known = [track.id for track in TRACKS]
     asked = [part.strip().upper() for part in text.split(",") if part.strip()]
     if unknown := [part for part in asked if part not in known]:
-        raise ParametersError(f"--tracks: there is no track {unknown[0]!r}; write some of {','.join(known)}. Nothing was touched.")
+        raise ParametersError(
+            f"--tracks: there is no track {unknown[0]!r}; write some of {','.join(known)}. Nothing was touched."
+        )
     if not asked:
         raise ParametersError("--tracks: names no track; write for example A,B. Nothing was touched.")
     return asked

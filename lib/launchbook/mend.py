@@ -27,7 +27,11 @@ def mend(source: Path, output: Path, state: Mapping[str, Any]) -> None:
     for cell in notebook.cells:
         _mend_cell(cell)
     failed = state["status"] != "finished"
-    notebook.metadata["launchbook"] = {"track": state["id"], "status": state["status"], "because": state["because"]}
+    notebook.metadata["launchbook"] = {
+        "track": state["id"],
+        "status": state["status"],
+        "because": state["because"],
+    }
     if failed:
         notebook.cells.insert(0, _banner(state))
     nbformat.write(notebook, output)

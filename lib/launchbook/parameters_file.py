@@ -67,7 +67,7 @@ def knobs(track: str, namespace: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises ParametersError that names the nearest known parameter.
     """
-    known = {**{name: None for name in COMMON}, **KNOBS[track]}
+    known = {**dict.fromkeys(COMMON), **KNOBS[track]}
     plain = {
         name: value
         for name, value in namespace.items()

@@ -58,7 +58,13 @@ def check_fields(check: Check) -> dict[str, Any]:
 def checks_in(records: Iterable[Mapping[str, Any]]) -> list[Check]:
     """The checks of a log's records, in order."""
     return [
-        Check(**{**record["check"], "status": Status(record["check"]["status"]), "evidence": tuple(record["check"]["evidence"])})
+        Check(
+            **{
+                **record["check"],
+                "status": Status(record["check"]["status"]),
+                "evidence": tuple(record["check"]["evidence"]),
+            }
+        )
         for record in records
         if record["event"] == "check"
     ]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import launchbook.banner as banner
 import launchbook.versions as versions
-from launchbook.errors import Gate, LaunchbookError, NotAllowed, ParametersError
+from launchbook.errors import Gate, NotAllowed, ParametersError
 from launchbook.folder import RunFolder
 from launchbook.interact import Confirmation, Progress
 from launchbook.parameters import Act, Environment
@@ -94,7 +94,13 @@ class Run:
 
         cluster = Cluster.connect(self.parameters.cluster)
         who = cluster.identity
-        seen = {"context": who.context, "server": who.server, "uid": who.uid, "version": who.version, "user": who.user}
+        seen = {
+            "context": who.context,
+            "server": who.server,
+            "uid": who.uid,
+            "version": who.version,
+            "user": who.user,
+        }
         self._say("cluster", cluster=seen)
         return cluster
 
@@ -153,7 +159,7 @@ class Run:
         self._say("note", text=text)
 
     def progress(self, text: str, fraction: float | None = None) -> None:
-        """How far this step is (0 to 1, or None where that isn't known), in the notebook and in the batch's terminal."""
+        """How far this step is (0 to 1, None: not known), in the notebook and in the batch's terminal."""
         if self._progress is None or self._progress.is_of_another_cell():
             self._progress = Progress()
         self._progress.update(text, fraction)
@@ -177,7 +183,7 @@ class Run:
         self._observe_subject()
         self._say("finished")
         verdict = fold(self.files)
-        self.evidence_free_verdict(verdict)
+        write_evidence(self.files.verdict, verdict)
         self._refresh()
         mine = [c for c in verdict["checks"] if c["track"] == self.track.id]
         stops = [c for c in mine if c["priority"] == Priority.P0 and c["status"] in (Status.FAIL, Status.UNKNOWN)]
@@ -186,21 +192,15 @@ class Run:
             raise Gate(f"track {self.track.id} stops the launch:\n{lines}\nThe record is in {self.folder}.")
         return banner.Shown(self.checks(self.track.id))
 
-    def evidence_free_verdict(self, verdict: Mapping[str, Any]) -> None:
-        write_evidence(self.files.verdict, verdict)
-
     def begin(self) -> None:
         """Opens the track's record and shows the banner."""
         self._say("started", pid=os.getpid(), read_only=self.read_only)
         self._banner = banner.Banner(self.resolved, self.track, self.folder, self.read_only)
-        self._banner.show(self._verdict_so_far())
-
-    def _verdict_so_far(self) -> dict[str, Any]:
-        return fold(self.files)
+        self._banner.show(fold(self.files))
 
     def _refresh(self) -> None:
         if self._banner:
-            self._banner.update(self._verdict_so_far())
+            self._banner.update(fold(self.files))
 
     def _say(self, event: str, **fields: Any) -> None:
         self.log.append(event, at=now_text(self.now()), **fields)
@@ -255,7 +255,10 @@ class _Lease:
         if self._run is None or self._taken:
             return
         held = self._run.cluster.lease(
-            self._run.parameters.cluster.lease_namespace, f"launchbook-{self._run.parameters.name}", self._run.id, 30
+            self._run.parameters.cluster.lease_namespace,
+            f"launchbook-{self._run.parameters.name}",
+            self._run.id,
+            30,
         )
         held.__enter__()
         self._run.at_exit(lambda: held.__exit__(None, None, None))
@@ -306,11 +309,16 @@ def start(subject: str, namespace: Mapping[str, Any]) -> Run:
         frozen = read_evidence(folder.evidence / "origins.json") or {}
         resolved = Resolved(
             resolved.environment,
-            {name: "notebook" if name in overrides else frozen.get(name, origin) for name, origin in resolved.origins.items()},
+            {
+                name: "notebook" if name in overrides else frozen.get(name, origin)
+                for name, origin in resolved.origins.items()
+            },
         )
         opened = Log(folder.evidence / "batch.jsonl").read()
         if not opened:
-            raise ParametersError(f"{folder.path} is no run folder: it has no evidence/batch.jsonl. Nothing was touched.")
+            raise ParametersError(
+                f"{folder.path} is no run folder: it has no evidence/batch.jsonl. Nothing was touched."
+            )
         run = Run(folder, track, resolved, read_only=read_only or opened[0]["read_only"])
     else:
         path = _find(Path(str(namespace.get("environment", "parameters/lab.yaml"))))
@@ -327,6 +335,3 @@ def _find(path: Path) -> Path:
 def _outputs() -> Path:
     here = Path.cwd()
     return (here.parent if here.name == "notebooks" else here) / "outputs"
-
-
-__all__ = ["RUN_LABEL", "LaunchbookError", "Run", "open_folder", "start"]

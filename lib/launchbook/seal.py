@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def seal(folder: RunFolder) -> None:
-    """Writes MANIFEST.json: SHA-256 of every other file, the git commit, the run before and the hash of its manifest."""
+    """Writes MANIFEST.json: SHA-256 of every other file, the git commit, the run before and its manifest's hash."""
     verdict = json.loads(folder.verdict.read_text())
     write_evidence(
         folder.manifest,
@@ -48,7 +48,11 @@ def verify(folder: RunFolder) -> list[str]:
     found = {str(path.relative_to(folder.path)): path for path in _files(folder)}
     differs = [f"{name}: is missing" for name in sealed if name not in found]
     differs += [f"{name}: was added after the run" for name in found if name not in sealed]
-    differs += [f"{name}: was changed after the run" for name, path in found.items() if name in sealed and sha256(path) != sealed[name]]
+    differs += [
+        f"{name}: was changed after the run"
+        for name, path in found.items()
+        if name in sealed and sha256(path) != sealed[name]
+    ]
     try:
         computed, written = fold(folder), json.loads(folder.verdict.read_text())
     except (ValueError, KeyError, OSError) as error:
@@ -100,7 +104,11 @@ def compare(before: RunFolder, after: RunFolder) -> list[str]:
             lines.append(f"{name}: {was[key]['status']} became {now[key]['status']}: {now[key]['because']}")
     for kind in sorted({*old["subject"], *new["subject"]}):
         a, b = old["subject"].get(kind, {}), new["subject"].get(kind, {})
-        lines += [f"{kind} {n}: {a.get(n, 'absent')} became {b.get(n, 'absent')}" for n in sorted({*a, *b}) if a.get(n) != b.get(n)]
+        lines += [
+            f"{kind} {n}: {a.get(n, 'absent')} became {b.get(n, 'absent')}"
+            for n in sorted({*a, *b})
+            if a.get(n) != b.get(n)
+        ]
     return lines
 
 
@@ -120,7 +128,9 @@ def _files(folder: RunFolder) -> Iterator[Path]:
 def _before(folder: RunFolder) -> dict[str, str] | None:
     """The newest sealed run before this one, and the hash of its manifest."""
     outputs = folder.path.parent.parent
-    earlier = [p for p in sorted(outputs.glob("*/*/MANIFEST.json")) if p.parent != folder.path and p.parent < folder.path]
+    earlier = [
+        p for p in sorted(outputs.glob("*/*/MANIFEST.json")) if p.parent != folder.path and p.parent < folder.path
+    ]
     return {"run": RunFolder(earlier[-1].parent).id, "sha256": sha256(earlier[-1])} if earlier else None
 
 

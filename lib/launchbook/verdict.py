@@ -34,8 +34,17 @@ Records = Sequence[Mapping[str, Any]]
 
 
 def opening(
-    *, run: str, environment: str, tracks: Sequence[str], mode: str, rules: Mapping[str, Rule],
-    waivers: Sequence[Waiver], read_only: bool, valid_days: int, actor: str, versions: Mapping[str, str],
+    *,
+    run: str,
+    environment: str,
+    tracks: Sequence[str],
+    mode: str,
+    rules: Mapping[str, Rule],
+    waivers: Sequence[Waiver],
+    read_only: bool,
+    valid_days: int,
+    actor: str,
+    versions: Mapping[str, str],
 ) -> dict[str, Any]:
     """The fields of the `run` record that opens batch.jsonl. mode is batch, interactive or single."""
     return {
@@ -110,9 +119,7 @@ def _track(track: Track, opened: Mapping[str, Any], batch: Records, log: Records
     }  # fmt: skip
 
 
-def _state(
-    track: Track, opened: Mapping[str, Any], exited: Mapping[str, Any] | None, log: Records
-) -> tuple[str, str]:
+def _state(track: Track, opened: Mapping[str, Any], exited: Mapping[str, Any] | None, log: Records) -> tuple[str, str]:
     """A track is finished only if its process exited 0 and its last record is `finished`."""
     ended = bool(log) and log[-1]["event"] == "finished"
     if track.id not in opened["tracks"]:
@@ -138,7 +145,9 @@ def _subject(records: Records) -> tuple[dict[str, dict[str, str]], list[str]]:
         names = subject.setdefault(record["kind"], {})
         before = names.setdefault(record["name"], record["digest"])
         if before != record["digest"]:
-            changed.append(f"{record['kind']} {record['name']} changed during the run: {before} became {record['digest']}")
+            changed.append(
+                f"{record['kind']} {record['name']} changed during the run: {before} became {record['digest']}"
+            )
             names[record["name"]] = record["digest"]
     return subject, list(dict.fromkeys(changed))
 

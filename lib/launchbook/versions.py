@@ -7,11 +7,20 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-_LIBRARIES = ("launchbook", "jupyterlab", "papermill", "kubernetes", "pandas", "plotly", "ipywidgets", "locust")
+_LIBRARIES = (
+    "launchbook",
+    "jupyterlab",
+    "papermill",
+    "kubernetes",
+    "pandas",
+    "plotly",
+    "ipywidgets",
+    "locust",
+)
 
 
 def here() -> dict[str, str]:
-    """Name -> version of Python, of the libraries that shape a run, and the git commit of the folder it was started in."""
+    """Name -> version of Python and of the libraries that shape a run, and the git commit it was started in."""
     found = {name: version(name) for name in _LIBRARIES}
     return {"python": platform.python_version(), "git": _commit(), **found}
 

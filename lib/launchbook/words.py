@@ -125,7 +125,12 @@ class Waiver:
         if check.figure is None:
             return f"{check.id} carries no figure to compare with the bound {self.bound!r}"
         limit, relation = float(found["limit"]), found["relation"]
-        within = {"<=": check.figure <= limit, "<": check.figure < limit, ">=": check.figure >= limit, ">": check.figure > limit}
+        within = {
+            "<=": check.figure <= limit,
+            "<": check.figure < limit,
+            ">=": check.figure >= limit,
+            ">": check.figure > limit,
+        }
         if not within[relation]:
             return f"the measured {check.figure:g} is outside its bound {self.bound!r}"
         return None
