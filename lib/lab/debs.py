@@ -19,6 +19,8 @@ from typing import IO
 
 from filelock import FileLock
 
+from lab.errors import LabError
+
 LISTS_MAX_AGE = 3600  # s: package lists younger than this are not fetched again
 MERGED_FOLDERS = ("bin", "sbin", "lib", "lib64")
 UNPRIVILEGED = ("--no-same-owner", "--no-same-permissions")  # no second copy of a set-user-id passwd
@@ -27,7 +29,7 @@ _LAYOUT = 1  # raise when a change here makes trees that were unpacked earlier w
 Progress = Callable[[str], None]
 
 
-class DebError(Exception):
+class DebError(LabError):
     """apt or dpkg could not do what was asked; the message says what the user can do."""
 
 
@@ -164,9 +166,7 @@ def _unpack(root: Path, archives: Sequence[Path]) -> None:
         (root / name).symlink_to(f"usr/{name}")
     for archive in archives:
         with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as source:
-            _run(
-                ["tar", "-x", "--keep-directory-symlink", *UNPRIVILEGED, "-C", str(root)], stdin=source.stdout
-            )
+            _run(["tar", "-x", "--keep-directory-symlink", *UNPRIVILEGED, "-C", str(root)], stdin=source.stdout)
         if source.returncode:
             raise DebError(f"dpkg-deb could not unpack {archive.name}; remove {archive.parent} and try again")
 
@@ -174,9 +174,7 @@ def _unpack(root: Path, archives: Sequence[Path]) -> None:
 def _run(command: list[str], stdin: IO[bytes] | None = None) -> str:
     program = command[0]
     if not shutil.which(program):
-        raise DebError(
-            f"{program} is not on PATH; the lab needs Debian or a derivative of it (apt, dpkg, tar)"
-        )
+        raise DebError(f"{program} is not on PATH; the lab needs Debian or a derivative of it (apt, dpkg, tar)")
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, env=environment)
     if done.returncode:

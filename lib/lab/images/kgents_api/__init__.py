@@ -1,0 +1,1 @@
+"""The sample's HTTP API: agents read from Redis, messages published on NATS."""
