@@ -1,7 +1,8 @@
 """The lab's images: small, non-root, and with the same digest for the same package versions.
 
 Made of Debian's packages (and of wheels pinned by hash where Debian has none), without a container engine.
-Each has two names: `lab.local/NAME:1`, which manifests use, and `lab.local/NAME:VERSION`, which says what is in it.
+Each is named `lab.local/NAME:1`, which manifests use, and where it holds one program of another project also
+`lab.local/NAME:VERSION`, which says what is in it.
 """
 
 from __future__ import annotations
@@ -127,8 +128,8 @@ def _write(recipe: Recipe, parts: _Parts, path: Path) -> None:
 
 
 def _version(recipe: Recipe, parts: _Parts) -> str:
-    """The version of the package or wheel that the recipe names; empty for a program that was given."""
-    if parts.program:
+    """The version of the package or wheel that the recipe names; empty where it names none."""
+    if not recipe.version_of:
         return ""
     return parts.tree.versions.get(recipe.version_of) or wheels.pinned(recipe.version_of)
 

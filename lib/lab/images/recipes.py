@@ -76,7 +76,6 @@ REDIS = Recipe(
 API = Recipe(
     name="api",
     title="The sample's HTTP API",
-    version_of="python3-fastapi",
     packages=(
         "python3-fastapi",
         "python3-httptools",

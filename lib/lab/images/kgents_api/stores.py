@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import nats
 from kgents_api.log import log
 from nats.errors import Error as NatsError
+from nats.errors import FlushTimeoutError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -27,7 +28,7 @@ class Unavailable(Exception):
 
     def __init__(self, store: str, cause: BaseException) -> None:
         self.store = store
-        super().__init__(f"{store}: {cause or type(cause).__name__}")
+        super().__init__(f"{store}: {str(cause) or type(cause).__name__}")
 
 
 class Agents:
@@ -73,6 +74,7 @@ class Messages:
         self._url, self._timeout = url, timeout
         self._client: nats.NATS | None = None
         self._connecting = asyncio.create_task(self._connect())
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def _connect(self) -> None:
         """Try until it works: the API may be up before NATS is."""
@@ -101,10 +103,28 @@ class Messages:
         try:
             client = self._connected()
             await client.publish(subject, json.dumps(message).encode())
-            await client.flush(timeout=self._timeout)
+            try:
+                await client.flush(timeout=self._timeout)
+            except FlushTimeoutError:
+                self._replace(client)
+                raise
         except (TimeoutError, NatsError, OSError) as error:
             raise Unavailable("nats", error) from error
         return subject
+
+    def _replace(self, client: nats.NATS) -> None:
+        """Connect anew after a flush that was not answered.
+
+        An answer that comes late ends nats-py's read loop, and without that loop `flush` returns at once as if all
+        were well (nats-py 2.16): a message would be reported as accepted that no server ever saw.
+        """
+        if self._client is not client:
+            return  # another request was here first
+        self._client = None
+        self._connecting = asyncio.create_task(self._connect())
+        closing = asyncio.create_task(client.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def check(self) -> None:
         """Read the server's greeting over a new connection (see `Agents.check`) and look at the one in use."""
