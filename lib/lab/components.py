@@ -42,6 +42,7 @@ class Site:
     addresses: Slice
     authority: Authority
     environment: Mapping[str, str]
+    snapshotter: str = "overlayfs"
 
     @property
     def server(self) -> str:
@@ -146,6 +147,8 @@ def _controller_manager(site: Site, etc: Path) -> Component:
         f"--service-account-private-key-file={etc / 'service-accounts.key'}",
         f"--root-ca-file={etc / 'ca.crt'}",
         "--allocate-node-cidrs=false",
+        "--kube-api-qps=500",  # by default it takes 5 s to fetch the credentials of all its controllers
+        "--kube-api-burst=1000",
         "--leader-elect=false",
         "--secure-port=0",
         "--profiling=false",
@@ -170,7 +173,7 @@ state = "/run/containerd"
 disabled_plugins = [
   "io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
-  "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing",
+  "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing", "io.containerd.internal.v1.opt",
 ]
 [grpc]
   address = "{CONTAINERD_SOCKET}"
@@ -178,7 +181,7 @@ disabled_plugins = [
   sandbox_image = "{PAUSE}"
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "overlayfs"
+    snapshotter = "{site.snapshotter}"
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
@@ -240,7 +243,6 @@ def _kubelet(site: Site, etc: Path, machine: Machine) -> Component:
         "evictionHard": {"memory.available": "100Mi"},
         "failSwapOn": False,
         "imageGCHighThresholdPercent": 100,  # never: images can't be pulled again
-        "localStorageCapacityIsolation": False,
         "resolvConf": str(etc / "resolv.conf"),
         "serializeImagePulls": False,
         "volumePluginDir": "/var/lib/kubelet/volume-plugins",

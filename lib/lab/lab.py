@@ -7,13 +7,14 @@ import string
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from lab import cgroups, parts, state
+from lab import cgroups, parts, state, store
 from lab.addresses import MAX_NODES, Slice
 from lab.api import Api, wait
 from lab.components import API_PORT, CONTROL, FELIX, NODE, Site, prepare
@@ -22,14 +23,12 @@ from lab.network import Network
 from lab.node import Node
 from lab.pki import Authority
 from lab.progress import Steps
-from lab.run import run
 from lab.state import Machine, Record
 
 DEFAULT_NODES = 2
 API_TIMEOUT = 60.0  # s, from start to ready
 NODE_TIMEOUT = 60.0
 DNS_TIMEOUT = 60.0
-FIRST_IMAGES = ("pause", "coredns")  # what a node needs before anything else can run
 RUNBOOK_USER = "launchbook"
 
 
@@ -77,7 +76,7 @@ class Lab:
             record = state.load(self.name)
             there = self.home.exists() or self.name in cgroups.labs()
             if there:
-                self._remove(record, parts.build(self.steps))
+                self._remove(record, parts.host_programs(self.steps))
             return there
 
     def status(self) -> dict[str, Any] | None:
@@ -150,42 +149,33 @@ class Lab:
         control.start("etcd", "kube-apiserver")
         for node in nodes:
             node.start("containerd")
-        with ThreadPoolExecutor() as pool:
-            first = [path for path in found.images if path.name.startswith(FIRST_IMAGES)]
-            rest = [path for path in found.images if path not in first]
-            new = nodes[known:]
-            importing = [pool.submit(self._import, node, first) for node in new]
-            api = self._api(record)
-            with self.steps.step("API server ready"):
-                wait("the API server's readiness", api.ready, API_TIMEOUT, control.check)
-            control.start("kube-controller-manager", "kube-scheduler")
-            for node in nodes:
-                node.start("kubelet", "kube-proxy")
-            with self.steps.step("objects"):
-                self._apply(record, found, api)
-            for node in nodes:
-                if f"{FELIX}@{node.name}" not in record.without:
-                    node.start(FELIX)
+        api = self._api(record)
+        with self.steps.step("API server ready"):
+            wait("the API server's readiness", api.ready, API_TIMEOUT, control.check)
+        control.start("kube-controller-manager", "kube-scheduler")
+        for node in nodes:
+            node.start("kubelet", "kube-proxy")
+        with self.steps.step("objects"):
+            self._apply(record, found, api)
+        for node in nodes:
+            if f"{FELIX}@{node.name}" not in record.without:
+                node.start(FELIX)
 
-            def check() -> None:
-                for machine in [control, *nodes]:
-                    machine.check()
+        def check() -> None:
+            for machine in [control, *nodes]:
+                machine.check()
 
-            for count, node in enumerate(nodes, 1):
-                with self.steps.step(f"{node.name} Ready"):
-                    wait(f"{node.name} Ready", lambda name=node.name: _ready(api, name), NODE_TIMEOUT, check)  # type: ignore[misc]
-                if count == 1:
-                    self.steps.say(f"first node Ready after {time.monotonic() - began:.1f} s")
-            for job in importing:
-                job.result()
-            with self.steps.step("DNS ready"):
-                wait("CoreDNS ready", lambda: _dns_ready(api), DNS_TIMEOUT, check)
-            with self.steps.step("images"):
-                list(pool.map(lambda node: self._import(node, rest), new))
+        for count, node in enumerate(nodes, 1):
+            with self.steps.step(f"{node.name} Ready"):
+                wait(f"{node.name} Ready", lambda name=node.name: _ready(api, name), NODE_TIMEOUT, check)  # type: ignore[misc]
+            if count == 1:
+                self.steps.say(f"first node Ready after {time.monotonic() - began:.1f} s")
+        with self.steps.step("DNS ready"):
+            wait("CoreDNS ready", lambda: _dns_ready(api), DNS_TIMEOUT, check)
         self.steps.say(f"lab {self.name} is up after {time.monotonic() - began:.1f} s")
 
     def _boot(self, record: Record, found: parts.Parts) -> None:
-        site, network = self._site(record), self._network(found)
+        site, network = replace(self._site(record), snapshotter=found.snapshotter), self._network(found)
         fresh = [machine for machine in record.machines if machine.init is None]
         booting = []
         for machine in fresh:
@@ -196,6 +186,9 @@ class Lab:
                 hidden=[state.labs_folder()],
             )
             booting.append(node)
+        targets = [node.folder / "var/lib/containerd" for node in booting if node.machine.number]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda target: store.give(found.store, target), targets))
         for node in booting:
             node.booted()
             state.save(record)
@@ -221,12 +214,13 @@ class Lab:
     def _import(self, node: Node, archives: Sequence[Path]) -> None:
         socket = node.path("run/containerd/containerd.sock")
         wait(f"containerd of {node.name}", socket.exists, 20.0, lambda: node.check("containerd"))
-        for archive in archives:
-            run(
-                [self.home / "bin" / "ctr", "-a", socket, "-n", "k8s.io", "images", "import", archive],
-                environment=self._environment(),
-                timeout=120,
-            )
+        store.load(
+            archives,
+            ctr=self.home / "bin" / "ctr",
+            socket=socket,
+            snapshotter=store.snapshotter(state.labs_folder()),
+            environment=self._environment(),
+        )
 
     # ── going down ────────────────────────────────────────────────────────────────────────────────────────
 

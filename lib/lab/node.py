@@ -29,6 +29,13 @@ POLL = 0.02  # s
 LOG_LINES = 15
 STATES = {"RUNNING": "running", "STARTING": "running", "EXITED": "exited", "BACKOFF": "failed", "FATAL": "failed"}
 
+# Nothing of the caller's: a proxy named there would be asked for the lab's own addresses.
+ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "LANG": "C.UTF-8",
+}
+
 # What the kubelet would set for the whole machine; it finds these set, and the machine's own values stay.
 SETTLED = {
     "vm/overcommit_memory": 1,
@@ -92,6 +99,7 @@ class Node:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 cwd="/",
+                env=ENVIRONMENT,
             )
 
     def booted(self) -> None:

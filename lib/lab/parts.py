@@ -17,12 +17,12 @@ from pathlib import Path
 
 import platformdirs
 
-from lab import debs, gobuild, images
+from lab import debs, gobuild, images, state, store
 from lab.errors import Unmet
 from lab.progress import Steps
 
 SEARCHED = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/opt/cni/bin", "/usr/lib/cni")  # besides PATH
-HOST_PROGRAMS = ("unshare", "nsenter", "mount", "pivot_root", "ldconfig")
+HOST_PROGRAMS = ("unshare", "nsenter", "setpriv", "mount", "umount", "pivot_root", "ldconfig")
 
 Version = tuple[int, ...]
 
@@ -94,6 +94,8 @@ class Parts:
     programs: dict[str, Program] = field(default_factory=dict)
     crds: Path = Path()
     images: list[Path] = field(default_factory=list)
+    snapshotter: str = ""
+    store: Path = Path()
     libraries: Path | None = None
     extensions: Path | None = None
 
@@ -130,7 +132,24 @@ def build(steps: Steps, cache: Path | None = None) -> Parts:
     _add_built(parts, cache, steps)
     parts.crds = gobuild.crds(cache)
     parts.images = images.build(cache, progress=steps.say, coredns=parts["coredns"])
+    state.labs_folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    parts.snapshotter = store.snapshotter(state.labs_folder())
+    parts.store = store.prepare(
+        parts.images,
+        cache,
+        containerd=parts["containerd"],
+        ctr=parts["ctr"],
+        snapshotter=parts.snapshotter,
+        environment={**os.environ, **parts.environment()},
+    )
     _link_kubectl(parts["kubectl"])
+    return parts
+
+
+def host_programs(steps: Steps, cache: Path | None = None) -> Parts:
+    """Only what `lab down` needs: it must work when the rest of the cache is gone."""
+    parts = Parts()
+    _add_debian(parts, cache or cache_folder(), steps)
     return parts
 
 
