@@ -9,15 +9,24 @@ after its documentation and could not be tried where this was developed, which h
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.errors import LabError, Unmet
 
-CONTROLLERS = ("cpuset", "cpu", "io", "memory", "pids")
+CONTROLLERS = (
+    "cpuset",
+    "cpu",
+    "hugetlb",
+    "io",
+    "memory",
+    "pids",
+)  # what the kubelet asks for where it is there, and io
 REMOVAL_TIMEOUT = 10.0  # s
 
 
@@ -43,22 +52,29 @@ def pods_root(lab: str, machine: str) -> str:
 
 
 def create(lab: str, machine: str) -> list[Path]:
-    """Make a machine's groups; give the folders (one a hierarchy) that its processes join."""
-    joined = []
-    for top in hierarchies():
-        group = top / _name(lab) / machine
-        for leaf in ("components", "pods"):
-            (group / leaf).mkdir(parents=True, exist_ok=True)
-        for parent, child in (
-            (top, top / _name(lab)),
-            (top / _name(lab), group),
-            (group, group / "components"),
-            (group, group / "pods"),
-        ):
-            _inherit_cpuset(parent, child)
-            _delegate(parent)
-        joined.append(group / "components")
-    return joined
+    """Make a machine's groups; give the folders (one a hierarchy) that its processes join.
+
+    Raises `Unmet` where control groups can't be written.
+    """
+    try:
+        return [_create(top, lab, machine) for top in hierarchies()]
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        raise Unmet(
+            f"control groups can't be written here ({error.filename}): run the lab outside a container"
+        ) from error
+
+
+def _create(top: Path, lab: str, machine: str) -> Path:
+    group = top / _name(lab) / machine
+    for leaf in ("components", "pods"):
+        (group / leaf).mkdir(parents=True, exist_ok=True)
+    chain = (top, top / _name(lab), group)
+    for parent, child in (*itertools.pairwise(chain), (group, group / "components"), (group, group / "pods")):
+        _inherit_cpuset(parent, child)
+        _delegate(parent)
+    return group / "components"
 
 
 def _inherit_cpuset(parent: Path, child: Path) -> None:
@@ -71,7 +87,7 @@ def _inherit_cpuset(parent: Path, child: Path) -> None:
 def _delegate(group: Path) -> None:
     """On v2 a group hands each controller down by name."""
     available = group / "cgroup.controllers"
-    if not (is_v2() and available.exists()):
+    if not available.exists():
         return
     for controller in set(CONTROLLERS) & set(available.read_text().split()):
         try:

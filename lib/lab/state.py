@@ -133,7 +133,7 @@ def locked(name: str) -> Iterator[None]:
 @contextmanager
 def machine_locked() -> Iterator[None]:
     """One choice of addresses at a time on this machine, whoever makes it."""
-    with FileLock("/run/lock/launchbook-lab.lock", timeout=60):
+    with FileLock("/run/launchbook-lab.lock", timeout=60):
         yield
 
 

@@ -42,7 +42,14 @@ def prepare(
         if not folder.exists():
             partial = folder.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            _fill(partial, archives, containerd, ctr, snapshotter, environment)
+            _fill(
+                partial,
+                archives,
+                containerd=containerd,
+                ctr=ctr,
+                snapshotter=snapshotter,
+                environment=environment,
+            )
             for old in folder.parent.iterdir():
                 if old != partial:
                     shutil.rmtree(old)
@@ -67,8 +74,11 @@ def load(
 ) -> None:
     """Import OCI archives through a containerd's socket, as images the kubelet sees."""
     for archive in archives:
-        options = ["-a", socket, "-n", NAMESPACE, "images", "import", "--snapshotter", snapshotter]
-        run([ctr, *options, archive], environment=environment, timeout=IMPORT_TIMEOUT)
+        run(
+            [ctr, "-a", socket, "-n", NAMESPACE, "images", "import", "--snapshotter", snapshotter, archive],
+            environment=environment,
+            timeout=IMPORT_TIMEOUT,
+        )
 
 
 def snapshotter(folder: Path) -> str:
@@ -86,6 +96,7 @@ def snapshotter(folder: Path) -> str:
 def _fill(
     root: Path,
     archives: Sequence[Path],
+    *,
     containerd: Path,
     ctr: Path,
     snapshotter: str,
@@ -101,8 +112,9 @@ def _fill(
         )
         log = Path(name, "containerd.log")
         with log.open("wb") as output:
+            command = ["unshare", "--mount", "setpriv", "--pdeathsig", "KILL"]
             server = subprocess.Popen(
-                ["unshare", "--mount", "setpriv", "--pdeathsig", "KILL", str(containerd), "--config", str(settings)],
+                [*command, str(containerd), "--config", str(settings)],
                 stdout=output,
                 stderr=output,
                 env=dict(environment),
