@@ -141,8 +141,13 @@ def _update(config: Path, refresh: bool, progress: Progress) -> None:
     if fresh and not refresh:
         return
     progress("reading Debian's package lists (a few seconds)")
-    _run(["apt-get", "-c", str(config), "-qq", "--error-on=any", "update"])
-    stamp.touch()
+    try:
+        _run(["apt-get", "-c", str(config), "-qq", "--error-on=any", "update"])
+    except DebError as error:
+        # A third party's source that is down is no reason to stop: what is fetched next may come from Debian.
+        progress(f"some package lists can't be read: {error}")
+    else:
+        stamp.touch()
 
 
 def _download(config: Path, folder: Path, packages: Sequence[str]) -> list[Path]:

@@ -126,6 +126,12 @@ def test_a_link_stays_one_only_when_what_it_names_comes_along(tree: Path) -> Non
     assert select(tree, ["usr/bin/near"], at="/opt") == {"/opt/usr/bin/near": tool}
 
 
+def test_a_chain_of_links_never_leaves_the_tree(tree: Path) -> None:
+    (tree / "usr/bin/chain").symlink_to("../lib/python3.11/site.py")  # and that names /etc/site.py
+    (tree / "usr/bin/loop").symlink_to("loop")
+    assert select(tree, ["usr/bin/[cl]*"]) == {"/usr/bin/chain": File(b"site")}
+
+
 def test_what_is_left_out_is_matched_by_its_path_in_the_tree(tree: Path) -> None:
     assert select(tree, ["usr/bin/*"], without=["/usr/bin/n*"]) == {"/usr/bin/tool": File(b"tool", executable=True)}
 

@@ -78,14 +78,23 @@ def select(root: Path, patterns: Iterable[str], without: Sequence[str] = (), at:
 
 
 def _entry(root: Path, path: Path, targets: set[Path]) -> Entry | None:
-    if path.is_symlink():
+    if not path.is_symlink():
+        return read(path)
+    target = path.readlink()
+    if not target.is_absolute() and Path(os.path.realpath(path)) in targets:
+        return Link(str(target))
+    named = _followed(root, path)
+    return read(named) if named else None  # None: in a package that was left out, or made by a maintainer script
+
+
+def _followed(root: Path, path: Path) -> Path | None:
+    """The file that a link names when `root` is the root folder; None where there is none."""
+    for _ in range(40):  # as many links as the kernel follows
+        if not path.is_symlink():
+            return path if path.is_file() else None
         target = path.readlink()
-        if not target.is_absolute() and path.resolve() in targets:
-            return Link(str(target))
-        path = root / str(target).lstrip("/") if target.is_absolute() else path
-        if not path.is_file():
-            return None  # it points to a package that was left out, or to what a maintainer script makes
-    return read(path)
+        path = root / str(target).lstrip("/") if target.is_absolute() else path.parent / target
+    return None
 
 
 def read(path: Path) -> File:
