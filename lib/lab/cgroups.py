@@ -19,14 +19,8 @@ from pathlib import Path
 
 from lab.errors import LabError, Unmet
 
-CONTROLLERS = (
-    "cpuset",
-    "cpu",
-    "hugetlb",
-    "io",
-    "memory",
-    "pids",
-)  # what the kubelet asks for where it is there, and io
+# What the kubelet asks for where the kernel has it, and io.
+CONTROLLERS = ("cpuset", "cpu", "hugetlb", "io", "memory", "pids")
 REMOVAL_TIMEOUT = 10.0  # s
 
 
