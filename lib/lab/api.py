@@ -81,14 +81,17 @@ class Api:
 
 
 def wait(what: str, until: Callable[[], bool], timeout: float, check: Callable[[], None] = lambda: None) -> None:
-    """Poll a condition. `check` may raise why it will never hold. Raises `LabError` after `timeout` seconds."""
+    """Poll a condition, described by `what`; `check` may raise why it will never hold.
+
+    Raises `LabError` after `timeout` seconds.
+    """
     deadline = time.monotonic() + timeout
     checked = time.monotonic()
     while not until():
         now = time.monotonic()
         if now > deadline:
             check()
-            raise LabError(f"{what} did not happen within {timeout:.0f} s")
+            raise LabError(f"waited {timeout:.0f} s in vain for {what}")
         if now - checked > 0.5:
             check()
             checked = now

@@ -24,6 +24,7 @@ from lab.state import Machine, Record
 API_TIMEOUT = 60.0  # s, from the start of its process
 NODE_TIMEOUT = 60.0
 DNS_TIMEOUT = 60.0
+SETTLE_TIMEOUT = 20.0
 OBJECTS = ("rbac.yaml", "coredns.yaml", "calico.yaml")
 
 
@@ -66,7 +67,7 @@ def bring_up(ground: Ground, record: Record, nodes: int, found: parts.Parts, ste
         node.start("containerd")
     api = ground.api(record)
     with steps.step("API server ready"):
-        wait("the API server's readiness", api.ready, API_TIMEOUT, check)
+        wait("the API server to be ready", api.ready, API_TIMEOUT, check)
     control.start("kube-controller-manager", "kube-scheduler")
     for node in workers:
         node.start("kubelet", "kube-proxy")
@@ -78,7 +79,8 @@ def bring_up(ground: Ground, record: Record, nodes: int, found: parts.Parts, ste
     with steps.step(f"{len(workers)} nodes Ready" if len(workers) > 1 else "node Ready"):
         _await_nodes(api, workers, check, steps, began)
     with steps.step("DNS ready"):
-        wait("CoreDNS ready", lambda: _dns_ready(api), DNS_TIMEOUT, check)
+        wait("CoreDNS to be ready", lambda: _dns_ready(api), DNS_TIMEOUT, check)
+    wait("every component to stay up", lambda: all(m.settled() for m in (control, *workers)), SETTLE_TIMEOUT, check)
     check()
     steps.say(f"lab {ground.name} is up after {time.monotonic() - began:.1f} s")
 
@@ -127,7 +129,7 @@ def _await_nodes(api: Api, workers: list[Node], check: Callable[[], None], steps
                 steps.say(f"{name} Ready after {time.monotonic() - began:.1f} s")
         return not waiting
 
-    wait(f"Ready of {', '.join(sorted(waiting))}", all_ready, NODE_TIMEOUT, check)
+    wait(f"{', '.join(sorted(waiting))} to be Ready", all_ready, NODE_TIMEOUT, check)
 
 
 def _ready(api: Api, node: str) -> bool:

@@ -94,7 +94,8 @@ def load_image(
 def kubectl(context: typer.Context, name: Name = "lab") -> None:
     """Run kubectl as the lab's admin: lab kubectl -- get pods -A."""
     program, kubeconfig = Lab(name).kubectl()
-    os.execve(program, ["kubectl", *context.args], {**os.environ, "KUBECONFIG": str(kubeconfig)})
+    own = {"KUBECONFIG": str(kubeconfig), "KUBECACHEDIR": str(kubeconfig.with_name("kubectl-cache"))}
+    os.execve(program, ["kubectl", *context.args], {**os.environ, **own})
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Component:
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    retries: int = 0  # how often it is started again when it ends within its first second
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,7 @@ def _apiserver(site: Site, etc: Path) -> Component:
         f"--tls-private-key-file={serving.key}",
         f"--client-ca-file={etc / 'ca.crt'}",
         "--anonymous-auth=false",
+        "--allow-privileged=true",  # as everywhere: Pod Security says who may
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--etcd-servers=https://127.0.0.1:2379",
@@ -250,7 +252,7 @@ def _kubelet(site: Site, etc: Path, machine: Machine) -> Component:
     if not cgroups.is_v2():
         settings["failCgroupV1"] = False
     (etc / "kubelet.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
-    return site.component(
+    kubelet = site.component(
         "kubelet",
         f"--config={etc / 'kubelet.yaml'}",
         f"--kubeconfig={kubeconfig}",
@@ -259,6 +261,7 @@ def _kubelet(site: Site, etc: Path, machine: Machine) -> Component:
         "--root-dir=/var/lib/kubelet",
         "--cert-dir=/var/lib/kubelet/pki",
     )
+    return replace(kubelet, retries=4)  # it ends when it is ready before containerd is
 
 
 def _kube_proxy(site: Site, etc: Path, machine: Machine) -> Component:

@@ -124,15 +124,16 @@ def _run(go: Path, cache: Path, program: GoProgram, *arguments: str) -> str:
 
 
 def _folder(program: GoProgram, cache: Path) -> Path:
-    return cache / "bin" / f"{program.module}-{program.version}-{_fingerprint(program.module)}"
+    return cache / "bin" / f"{program.module}-{program.version}-{_fingerprint(program.module, program.package)}"
 
 
 @memoize
-def _fingerprint(module: str) -> str:
+def _fingerprint(module: str, package: str) -> str:
+    """Of all that decides what is built: the pinned modules, and our own source where the package is ours."""
+    folder = MODULES / module
     digest = hashlib.sha256()
-    for path in sorted((MODULES / module).rglob("*")):
-        if path.name in ("go.mod", "go.sum") or path.suffix == ".go":
-            digest.update(path.read_bytes())
+    for path in (folder / "go.mod", folder / "go.sum", *sorted((folder / package).glob("*.go"))):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
 
 

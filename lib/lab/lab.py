@@ -21,6 +21,8 @@ from lab.state import Record
 
 DEFAULT_NODES = 2
 CONTAINERD_TIMEOUT = 20.0  # s
+START_TIMEOUT = 20.0  # s
+REMOVAL_TIMEOUT = 30.0  # s
 
 
 class Lab:
@@ -65,8 +67,8 @@ class Lab:
         `{name, up, context, kubeconfig: {admin, launchbook}, server, slice, started,
         machines: [{name, address, pods, up, components: [{name, state, pid, age, exit, log}]}]}`.
 
-        `started` is in seconds since the epoch, ages in seconds. A state is running, stopped, exited, failed or
-        left out; `up` means that every machine is there and every component runs or was left out."""
+        `started` is in seconds since the epoch, ages in seconds. A state is running, starting, stopped, exited,
+        failed or left out; `up` means that every machine is there and every component runs or was left out."""
         record = state.load(self.name)
         return self._status(record) if record else None
 
@@ -85,13 +87,15 @@ class Lab:
         node.stop(component)
 
     def start(self, target: str) -> None:
-        """Start a component that was stopped, died or was left out."""
+        """Start a component that was stopped, died or was left out. Raises `ComponentDied` when it ends again."""
         with state.locked(self.name):
             node, component = self._find(target)
             record = self.ground.record()
             record.without = [left for left in record.without if left != target]
             state.save(record)
             node.start(component)
+            wait(f"{target} to stay up", node.settled, START_TIMEOUT)
+            node.check(component)
 
     def kubeconfig(self, user: str, groups: Sequence[str] = ()) -> str:
         """A kubeconfig with a client certificate for this user; what they may do is up to RBAC."""
@@ -135,12 +139,18 @@ class Lab:
         cgroups.remove(self.name)
         with state.machine_locked():
             self.ground.network(found).release(record.slice if record else None)
-        if self.ground.home.exists():
-            shutil.rmtree(self.ground.home)
+        wait(f"the removal of {self.ground.home}", self._files_gone, REMOVAL_TIMEOUT)
+
+    def _files_gone(self) -> bool:
+        """Remove them; not all go at once while a copy that an interrupted `up` began still writes."""
+        shutil.rmtree(self.ground.home, ignore_errors=True)
+        return not self.ground.home.exists()
 
     def _import(self, node: Node, archives: Sequence[Path]) -> None:
         socket = node.path(CONTAINERD_SOCKET)
-        wait(f"containerd of {node.name}", socket.exists, CONTAINERD_TIMEOUT, lambda: node.check("containerd"))
+        wait(
+            f"containerd of {node.name} to answer", socket.exists, CONTAINERD_TIMEOUT, lambda: node.check("containerd")
+        )
         store.load(
             archives,
             ctr=self.ground.program("ctr"),
@@ -161,13 +171,14 @@ class Lab:
         for machine in record.machines:
             node = self.ground.node(machine)
             link = addresses.node_link(machine.number) if machine.number else addresses.host_link
+            components = _components(node, record)
             machines.append(
                 {
                     "name": machine.name,
                     "address": str(link.far),
                     "pods": str(addresses.node_pods(machine.number)) if machine.number else None,
-                    "up": node.alive,
-                    "components": _components(node, record) if node.alive else [],
+                    "up": bool(components),
+                    "components": components,
                 }
             )
         return {
@@ -204,7 +215,11 @@ def status(name: str = "lab") -> dict[str, Any] | None:
 
 
 def _components(node: Node, record: Record) -> list[dict[str, Any]]:
-    components = node.components()
+    """None of them when the machine is gone, or goes while it is looked at."""
+    try:
+        components = node.components()
+    except LabError:
+        return []
     for item in components:
         if item["state"] == "stopped" and f"{item['name']}@{node.name}" in record.without:
             item["state"] = "left out"

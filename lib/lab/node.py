@@ -27,7 +27,13 @@ BOOT_TIMEOUT = 15.0  # s
 KILL_TIMEOUT = 10.0  # s
 POLL = 0.02  # s
 LOG_LINES = 15
-STATES = {"RUNNING": "running", "STARTING": "running", "EXITED": "exited", "BACKOFF": "failed", "FATAL": "failed"}
+STATES = {
+    "RUNNING": "running",
+    "STARTING": "starting",  # in its first second
+    "BACKOFF": "starting",
+    "EXITED": "exited",
+    "FATAL": "failed",
+}
 
 # Nothing of the caller's: a proxy named there would be asked for the lab's own addresses.
 ENVIRONMENT = {
@@ -134,9 +140,14 @@ class Node:
                 raise LabError(f"{name}@{self.name} can't be stopped: {fault.faultString}") from None
 
     def components(self) -> list[dict[str, Any]]:
-        """Each component: `name`, `state` (running, stopped, exited, failed), `pid` on this machine or None,
-        `age` in s, `exit` (its exit code, or None while it runs or never ran), `log` (a path)."""
+        """Each component: `name`, `state` (running, starting, stopped, exited, failed), `pid` on this machine or None,
+        `age` in s, `exit` (its exit code, or None while it runs or never ran), `log` (a path).
+        Raises `LabError` when the machine is gone or does not answer."""
         ids = self._outer_pids()
+        try:
+            found = self._supervisor().getAllProcessInfo()
+        except OSError as error:
+            raise LabError(f"{self.name} does not answer: {error}") from error
         return [
             {
                 "name": info["name"],
@@ -146,7 +157,7 @@ class Node:
                 "exit": None if info["pid"] or not info["stop"] else info["exitstatus"],
                 "log": info["logfile"],
             }
-            for info in self._supervisor().getAllProcessInfo()
+            for info in found
         ]
 
     def check(self, *names: str) -> None:
@@ -157,6 +168,10 @@ class Node:
                     f"{component['name']} of {self.name} died (exit code {component['exit']}). "
                     f"The end of its log, {component['log']}:\n{tail(Path(component['log']))}"
                 )
+
+    def settled(self) -> bool:
+        """Whether no component is in its first second any more."""
+        return all(component["state"] != "starting" for component in self.components())
 
     def enter(self, *command: str | Path, stdin: str | None = None, **options: Any) -> str:
         """Run a program of the host in the machine's network."""
@@ -269,7 +284,7 @@ environment = {_environment(component.environment)}
 directory = /
 autostart = false
 autorestart = false
-startretries = 0
+startretries = {component.retries}
 startsecs = 1
 stopwaitsecs = 5
 redirect_stderr = true

@@ -142,7 +142,7 @@ def build(steps: Steps, cache: Path | None = None) -> Parts:
         snapshotter=parts.snapshotter,
         environment={**os.environ, **parts.environment()},
     )
-    _link_kubectl(parts["kubectl"])
+    _link_kubectl(parts["kubectl"], cache)
     return parts
 
 
@@ -241,10 +241,10 @@ def _add_built(parts: Parts, cache: Path, steps: Steps) -> None:
     gobuild.build(missing, cache, steps)
 
 
-def _link_kubectl(kubectl: Path) -> None:
-    """Beside the running Python, where launchbook looks first, unless something is there."""
+def _link_kubectl(kubectl: Path, cache: Path) -> None:
+    """Beside the running Python, where launchbook looks first, unless something that is not ours is there."""
     place = Path(sys.prefix, "bin", "kubectl")
-    if place.is_symlink() and not place.exists():
+    if place.is_symlink() and (place.readlink().is_relative_to(cache) or not place.exists()):
         place.unlink()
     if sys.prefix != sys.base_prefix and not place.exists() and os.access(place.parent, os.W_OK):
         place.symlink_to(kubectl)

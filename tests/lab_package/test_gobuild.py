@@ -76,7 +76,7 @@ def test_too_little_room_is_said_before_anything_is_fetched(go: Path, monkeypatc
 
 def test_an_older_compiler_does_not_serve(go: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (go / "bin" / "go").write_text("#!/bin/sh\necho go1.19.8\n")
-    asked = []
+    asked: list[Path] = []
     monkeypatch.setattr(gobuild, "_install_go", asked.append)
     assert gobuild._go(go / "cache", QUIET) == go / "cache/go/toolchain/go/bin/go"
     assert asked == [go / "cache/go/toolchain"]

@@ -10,6 +10,7 @@ import pytest
 from lab import parts
 from lab.errors import Unmet
 from lab.parts import ON_PATH, Parts, Program, serves
+from lab.progress import Steps
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_kubectl_from_path_serves_within_one_minor_release(alone: Path, says: st
 def test_without_apt_the_missing_programs_are_named(alone: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     with pytest.raises(Unmet, match=r"containerd, runc, etcd.* is not on PATH .* no apt.*launchbook run"):
-        parts._add_debian(Parts(), tmp_path / "cache", parts.Steps(quiet=True))
+        parts._add_debian(Parts(), tmp_path / "cache", Steps(quiet=True))
 
 
 def test_without_root_one_sentence_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,15 +114,29 @@ def test_a_missing_program_of_the_machine_is_named(monkeypatch: pytest.MonkeyPat
         parts.check_machine()
 
 
-def test_kubectl_is_linked_beside_python_unless_one_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where kubectl would lie in an environment of its own."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    place = tmp_path / "bin" / "kubectl"
-    parts._link_kubectl(Path("/cache/kubectl"))
-    assert place.readlink() == Path("/cache/kubectl")
-    parts._link_kubectl(Path(sys.executable))  # the link dangles: the cache moved
-    assert place.readlink() == Path(sys.executable)
-    parts._link_kubectl(Path("/elsewhere/kubectl"))
+    return tmp_path / "bin" / "kubectl"
+
+
+def test_kubectl_is_linked_beside_python(place: Path) -> None:
+    parts._link_kubectl(Path("/cache/1/kubectl"), Path("/cache"))
+    assert place.readlink() == Path("/cache/1/kubectl")
+
+
+@pytest.mark.parametrize("old", ["/cache/1/kubectl", "/nowhere/kubectl"], ids=["of an older build", "dangling"])
+def test_a_link_that_serves_no_more_is_renewed(place: Path, old: str) -> None:
+    place.symlink_to(old)
+    parts._link_kubectl(Path("/cache/2/kubectl"), Path("/cache"))
+    assert place.readlink() == Path("/cache/2/kubectl")
+
+
+def test_somebody_elses_kubectl_stays(place: Path) -> None:
+    place.symlink_to(sys.executable)
+    parts._link_kubectl(Path("/cache/2/kubectl"), Path("/cache"))
     assert place.readlink() == Path(sys.executable)
 
 
