@@ -39,9 +39,7 @@ _COLOURS = {
     "INCOMPLETE": "#5b6470",
 }
 # Control characters and those that reverse the reading direction can make text look like other text.
-_INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u2069\ufeff]"
-)
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u2069\ufeff]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&#])")
 _MARKDOWN_AT_START = re.compile(r"^(\d*)([-+=.)])(?=[-+=\s]|$)")
 
@@ -65,9 +63,7 @@ def escape_markdown(text: object) -> str:
 def markdown_table(frame: pd.DataFrame) -> str:
     """`frame` without its index as a Markdown table, each cell escaped."""
     rows = [[escape_markdown(_cell(value)) for value in row] for row in frame.itertuples(index=False)]
-    return tabulate(
-        rows, [escape_markdown(name) for name in frame.columns], tablefmt="pipe", disable_numparse=True
-    )
+    return tabulate(rows, [escape_markdown(name) for name in frame.columns], tablefmt="pipe", disable_numparse=True)
 
 
 @dataclass(frozen=True)
@@ -96,9 +92,7 @@ def status_badge(status: Status | Verdict | Priority | str) -> Markup:
     ).format(colour, status)
 
 
-def table(
-    frame: pd.DataFrame, caption: str = "", *, index: bool = False, badges: Sequence[str] = ("status",)
-) -> Html:
+def table(frame: pd.DataFrame, caption: str = "", *, index: bool = False, badges: Sequence[str] = ("status",)) -> Html:
     """`frame` as a table: each cell escaped, columns named in `badges` (any case) as status badges.
 
     Numbers are shown with four significant digits; give text where another form is wanted.
@@ -109,8 +103,7 @@ def table(
     body = Markup("").join(_row(shown.columns, row, marked) for row in shown.itertuples(index=False))
     title = Markup("<caption>{}</caption>").format(escape(caption)) if caption else ""
     markup = Markup(
-        '<div class="table"><table class="launchbook">{}<thead><tr>{}</tr></thead>'
-        "<tbody>{}</tbody></table></div>"
+        '<div class="table"><table class="launchbook">{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
     )
     plain = tabulate(
         [[visible(_cell(value)) for value in row] for row in shown.itertuples(index=False)],
@@ -143,9 +136,7 @@ class Chart:
         display(self.bundle(), raw=True)
         if self.numbers is not None:
             summary = Markup("<details><summary>{} as a table</summary>{}</details>")
-            display(
-                Html(str(summary.format(escape(self.title), Markup(self.numbers.html))), self.numbers.text)
-            )
+            display(Html(str(summary.format(escape(self.title), Markup(self.numbers.html))), self.numbers.text))
 
 
 def figure(fig: Figure, numbers: pd.DataFrame | None = None, *, title: str = "") -> Chart:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class LaunchbookError(Exception):
     """Anything that launchbook itself refuses or can't do."""
@@ -21,6 +23,18 @@ class ClusterError(LaunchbookError):
 
 class MissingRight(ClusterError):
     """The identity lacks a right; the message names verb, resource and namespace."""
+
+
+class ConflictError(ClusterError):
+    """Somebody else owns a field, or the object has changed; the message names owner and field."""
+
+
+class WaitTimeout(ClusterError):
+    """What was awaited did not come in time; `last` is the object as last seen, or None."""
+
+    def __init__(self, message: str, last: dict[str, Any] | None) -> None:
+        super().__init__(message)
+        self.last = last
 
 
 class Gate(LaunchbookError):
