@@ -206,7 +206,7 @@ class Statement(Model):
 
     answer: Literal["yes", "no"]
     author: str
-    on: date
+    given: date  # the day of the answer
     text: str
     expires: date | None = None
 

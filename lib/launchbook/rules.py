@@ -10,4 +10,4 @@ from launchbook.words import Rule
 
 def rules_of(environment: Environment) -> dict[str, Rule]:
     """id -> Rule. Raises ParametersError where the checklist can't be used."""
-    return {**catalogue(), **checklist_rules(environment.launch.checklist)}
+    return {**catalogue(), **checklist_rules(environment.launch)}

@@ -1,0 +1,394 @@
+"""Checklist items that a machine can answer: a pure look at the objects of the namespaces under launch.
+
+An audit takes the objects by kind (None where a kind could not be read) and returns one Finding. What could not be
+read is UNKNOWN, and so is a look that found no workload to look at: nothing seen is never a pass.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from launchbook.selector import matches
+from launchbook.words import Status
+
+Object = Mapping[str, Any]
+Objects = Mapping[str, Sequence[Object] | None]
+Containers = list[tuple[str, Object, Object]]
+
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+_SECRET_NAME = re.compile(r"(?i)(passw|secret|token|api_?key|private_?key|credential)")
+_SECRET_VALUE = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,}|eyJ\w+\.eyJ\w+\.)"
+)
+_URL_PASSWORD = re.compile(r"\w+://[^/\s:@]*:[^/\s:@$]+@")
+_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an audit says: see words.Check for the words."""
+
+    status: Status
+    measured: str
+    because: str
+    figure: float | None = None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """needs: the kinds it looks at; expected: what it asks for; look: objects in, offenders and how many seen out."""
+
+    needs: tuple[str, ...]
+    expected: str
+    remedy: str
+    look: Callable[[Objects], tuple[list[str], int]]
+
+    def judge(self, objects: Objects) -> Finding:
+        """PASS where nothing offends, FAIL with who does, UNKNOWN where it can't be told."""
+        if unread := [kind for kind in self.needs if objects.get(kind) is None]:
+            return Finding(Status.UNKNOWN, "not read", f"{', '.join(unread)} could not be read.")
+        offenders, seen = self.look(objects)
+        if offenders:
+            more = f" and {len(offenders) - _SHOWN} more" if len(offenders) > _SHOWN else ""
+            told = "; ".join(offenders[:_SHOWN]) + more
+            return Finding(Status.FAIL, f"{len(offenders)} of {seen}", f"{told}.", float(len(offenders)))
+        if seen == 0:
+            return Finding(Status.UNKNOWN, "nothing to look at", f"No {' or '.join(self.needs)} was found.")
+        return Finding(Status.PASS, f"0 of {seen}", f"{seen} looked at, none offends.", 0.0)
+
+
+def _all(objects: Objects, *kinds: str) -> list[Object]:
+    return [item for kind in kinds for item in objects.get(kind) or ()]
+
+
+def _name(item: Object) -> str:
+    return f"{item['kind']} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}".replace(" /", " ")
+
+
+def _template(item: Object) -> Object:
+    spec: Object = item["spec"]["template"]["spec"]
+    return spec
+
+
+def _containers(objects: Objects) -> Containers:
+    """(name, pod spec, container) of every container of every workload, init containers included."""
+    return [
+        (f"{_name(item)} container {container['name']}", _template(item), container)
+        for item in _all(objects, *WORKLOADS)
+        for field in ("containers", "initContainers")
+        for container in _template(item).get(field) or ()
+    ]
+
+
+def _main_containers(objects: Objects) -> Containers:
+    return [found for found in _containers(objects) if found[2] in found[1]["containers"]]
+
+
+def _each_container(
+    problem: Callable[[Object, Object], str | None], which: Callable[[Objects], Containers] = _containers
+) -> Callable[[Objects], tuple[list[str], int]]:
+    """A look that asks `problem(pod spec, container)` of each container."""
+
+    def look(objects: Objects) -> tuple[list[str], int]:
+        found = which(objects)
+        told = [f"{name} {text}" for name, pod, container in found if (text := problem(pod, container))]
+        return told, len(found)
+
+    return look
+
+
+def _each(problem: Callable[[Object], str | None], *kinds: str) -> Callable[[Objects], tuple[list[str], int]]:
+    """A look that asks `problem(object)` of each object of these kinds."""
+
+    def look(objects: Objects) -> tuple[list[str], int]:
+        found = _all(objects, *kinds)
+        return [f"{_name(item)} {text}" for item in found if (text := problem(item))], len(found)
+
+    return look
+
+
+def _plain_env(pod: Object, container: Object) -> str | None:
+    named = [e["name"] for e in container.get("env") or () if _SECRET_NAME.search(e["name"]) and e.get("value")]
+    named += [e["name"] for e in container.get("env") or () if _secret_text(str(e.get("value", "")))]
+    return f"has a secret in plain text in {', '.join(dict.fromkeys(named))}" if named else None
+
+
+def _secret_text(text: str) -> bool:
+    return bool(_SECRET_VALUE.search(text) or _URL_PASSWORD.search(text))
+
+
+def _plain_config(item: Object) -> str | None:
+    keys = [key for key, value in (item.get("data") or {}).items() if _secret_text(value)]
+    return f"holds a secret in {', '.join(keys)}" if keys else None
+
+
+def _token_mounted(item: Object) -> str | None:
+    pod = _template(item)
+    uses_own = pod.get("serviceAccountName", "default") != "default"
+    return None if pod.get("automountServiceAccountToken") is False or uses_own else "mounts the default token"
+
+
+def _lacks(field: str, resource: str) -> Callable[[Object, Object], str | None]:
+    def problem(pod: Object, container: Object) -> str | None:
+        given = (container.get("resources") or {}).get(field) or {}
+        return None if resource in given else f"has no resources.{field}.{resource}"
+
+    return problem
+
+
+def _lacks_probe(probe: str) -> Callable[[Object, Object], str | None]:
+    return lambda pod, container: None if container.get(probe) else f"has no {probe}"
+
+
+def _root(pod: Object, container: Object) -> str | None:
+    own, whole = container.get("securityContext") or {}, pod.get("securityContext") or {}
+    if own.get("privileged"):
+        return "is privileged"
+    return None if own.get("runAsNonRoot", whole.get("runAsNonRoot")) is True else "may run as root"
+
+
+def _gains(pod: Object, container: Object) -> str | None:
+    own = container.get("securityContext") or {}
+    if own.get("allowPrivilegeEscalation") is not False:
+        return "may escalate its privileges"
+    dropped = (own.get("capabilities") or {}).get("drop") or ()
+    return None if "ALL" in dropped else "keeps capabilities"
+
+
+def _writable(pod: Object, container: Object) -> str | None:
+    own = container.get("securityContext") or {}
+    return None if own.get("readOnlyRootFilesystem") is True else "has a writable root filesystem"
+
+
+def _moving_tag(pod: Object, container: Object) -> str | None:
+    image = container["image"]
+    tag = image.rsplit("/", 1)[-1].partition(":")[2]
+    return None if "@sha256:" in image or tag not in ("", "latest") else f"runs {image}, which can change"
+
+
+def _no_digest(pod: Object, container: Object) -> str | None:
+    return None if "@sha256:" in container["image"] else f"runs {container['image']}, named by no digest"
+
+
+def _single(item: Object) -> str | None:
+    return None if item["spec"].get("replicas", 1) >= 2 else "has one replica"
+
+
+def _no_spread(item: Object) -> str | None:
+    pod = _template(item)
+    spread = pod.get("topologySpreadConstraints") or (pod.get("affinity") or {}).get("podAntiAffinity")
+    return None if spread or item["spec"].get("replicas", 1) < 2 else "may have all its replicas on one node"
+
+
+def _ephemeral(item: Object) -> str | None:
+    """State that a rescheduled pod loses: a StatefulSet without claims."""
+    return None if item["spec"].get("volumeClaimTemplates") else "keeps its state in no persistent volume"
+
+
+def _host(item: Object) -> str | None:
+    pod = _template(item)
+    used = [field for field in ("hostNetwork", "hostPID", "hostIPC") if pod.get(field)]
+    used += ["hostPath"] if any("hostPath" in volume for volume in pod.get("volumes") or ()) else []
+    return f"uses {', '.join(used)}" if used else None
+
+
+def _not_restricted(item: Object) -> str | None:
+    level = (item["metadata"].get("labels") or {}).get("pod-security.kubernetes.io/enforce")
+    return None if level == "restricted" else f"enforces {level or 'no Pod Security level'}"
+
+
+def _denies(policy: Object, direction: str) -> bool:
+    """Selects every pod of its namespace for a direction and has no rule for it."""
+    spec = policy["spec"]
+    types = spec.get("policyTypes") or (["Ingress", "Egress"] if spec.get("egress") else ["Ingress"])
+    return not spec.get("podSelector") and direction in types and not spec.get(direction.lower())
+
+
+def _default_deny(direction: str) -> Callable[[Objects], tuple[list[str], int]]:
+    def look(objects: Objects) -> tuple[list[str], int]:
+        names = [item["metadata"]["name"] for item in objects["Namespace"] or ()]
+        denied = {p["metadata"]["namespace"] for p in objects["NetworkPolicy"] or () if _denies(p, direction)}
+        return [f"namespace {n} has no default deny of {direction.lower()}" for n in names if n not in denied], len(
+            names
+        )
+
+    return look
+
+
+def _per_namespace(kind: str) -> Callable[[Objects], tuple[list[str], int]]:
+    def look(objects: Objects) -> tuple[list[str], int]:
+        names = [item["metadata"]["name"] for item in objects["Namespace"] or ()]
+        has = {item["metadata"]["namespace"] for item in objects[kind] or ()}
+        return [f"namespace {name} has no {kind}" for name in names if name not in has], len(names)
+
+    return look
+
+
+def _exposed(item: Object) -> str | None:
+    kind = item["spec"].get("type", "ClusterIP")
+    return f"is of type {kind}" if kind in ("NodePort", "LoadBalancer") else None
+
+
+def _wild(objects: Objects) -> tuple[list[str], int]:
+    roles = _all(objects, "Role")
+    wild = [
+        r
+        for r in roles
+        if any("*" in (*rule.get("verbs", ()), *rule.get("resources", ())) for rule in r["rules"] or ())
+    ]
+    bound = [
+        b
+        for b in _all(objects, "RoleBinding")
+        if b["roleRef"]["name"] in ("cluster-admin", "admin") and b["roleRef"]["kind"] == "ClusterRole"
+    ]
+    told = [f"{_name(r)} has a wildcard" for r in wild] + [f"{_name(b)} gives {b['roleRef']['name']}" for b in bound]
+    return told, len(_all(objects, "Namespace"))
+
+
+def _labelled(item: Object) -> str | None:
+    labels = item["metadata"].get("labels") or {}
+    return None if "app.kubernetes.io/name" in labels else "has no label app.kubernetes.io/name"
+
+
+def _unbudgeted(objects: Objects) -> tuple[list[str], int]:
+    many = [w for w in _all(objects, "Deployment", "StatefulSet") if w["spec"].get("replicas", 1) >= 2]
+    budgets = _all(objects, "PodDisruptionBudget")
+
+    def covered(workload: Object) -> bool:
+        labels = workload["spec"]["template"]["metadata"].get("labels") or {}
+        return any(
+            b["metadata"]["namespace"] == workload["metadata"]["namespace"]
+            and matches(b["spec"].get("selector"), labels)
+            for b in budgets
+        )
+
+    return [f"{_name(w)} has no disruption budget" for w in many if not covered(w)], len(many)
+
+
+def _scraped(objects: Objects) -> tuple[list[str], int]:
+    found = _all(objects, "Deployment", "StatefulSet")
+
+    def annotated(item: Object) -> bool:
+        return "prometheus.io/scrape" in (item["spec"]["template"]["metadata"].get("annotations") or {})
+
+    return [f"{_name(item)} offers no metrics" for item in found if not annotated(item)], len(found)
+
+
+AUDITS: dict[str, Audit] = {
+    "no-plaintext-env": Audit(
+        WORKLOADS, "no secret in a container's env",
+        "Take it from a Secret by `valueFrom.secretKeyRef`, and rotate it.",
+        _each_container(_plain_env),
+    ),
+    "no-plaintext-config": Audit(
+        ("ConfigMap",), "no secret in a ConfigMap", "Move it into a Secret, and rotate it.",
+        _each(_plain_config, "ConfigMap")
+    ),
+    "no-default-token": Audit(
+        WORKLOADS, "automountServiceAccountToken: false",
+        "Set `automountServiceAccountToken: false` in the pod's spec.",
+        _each(_token_mounted, *WORKLOADS),
+    ),
+    "default-deny-ingress": Audit(
+        ("Namespace", "NetworkPolicy"), "a policy that denies all ingress in each namespace",
+        "Add a NetworkPolicy with an empty podSelector and no ingress rule.", _default_deny("Ingress"),
+    ),
+    "default-deny-egress": Audit(
+        ("Namespace", "NetworkPolicy"), "a policy that denies all egress in each namespace",
+        "Add a NetworkPolicy with an empty podSelector and policyTypes [Egress], and one that admits DNS.",
+        _default_deny("Egress"),
+    ),
+    "no-public-services": Audit(
+        ("Service",), "no Service of type NodePort or LoadBalancer", "Go through an ingress that terminates TLS.",
+        _each(_exposed, "Service"),
+    ),
+    "cpu-requests": Audit(
+        WORKLOADS, "requests.cpu on each container", "Set it from the use that the load test measured.",
+        _each_container(_lacks("requests", "cpu")),
+    ),
+    "memory-requests": Audit(
+        WORKLOADS, "requests.memory on each container", "Set it from the use that the load test measured.",
+        _each_container(_lacks("requests", "memory")),
+    ),
+    "memory-limits": Audit(
+        WORKLOADS, "limits.memory on each container", "Set it above the highest use that was measured.",
+        _each_container(_lacks("limits", "memory")),
+    ),
+    "quota": Audit(
+        ("Namespace", "ResourceQuota"), "a ResourceQuota in each namespace", "Add a ResourceQuota.",
+        _per_namespace("ResourceQuota"),
+    ),
+    "limit-range": Audit(
+        ("Namespace", "LimitRange"), "a LimitRange in each namespace",
+        "Add a LimitRange, so that a container without limits gets some.", _per_namespace("LimitRange"),
+    ),
+    "readiness-probes": Audit(
+        WORKLOADS, "readinessProbe on each container", "Add one that fails when the container can't serve.",
+        _each_container(_lacks_probe("readinessProbe"), _main_containers),
+    ),
+    "liveness-probes": Audit(
+        WORKLOADS, "livenessProbe on each container", "Add one that fails only when a restart would help.",
+        _each_container(_lacks_probe("livenessProbe"), _main_containers),
+    ),
+    "labels": Audit(
+        WORKLOADS, "app.kubernetes.io/name on each workload", "Add the label to the workload and its pods.",
+        _each(_labelled, *WORKLOADS),
+    ),
+    "metrics": Audit(
+        ("Deployment", "StatefulSet"), "metrics that can be scraped", "Expose metrics and annotate the pods.", _scraped
+    ),
+    "replicas": Audit(
+        ("Deployment", "StatefulSet"), "at least 2 replicas", "Run two or more, or accept the outage of one.",
+        _each(_single, "Deployment", "StatefulSet"),
+    ),
+    "spread": Audit(
+        ("Deployment", "StatefulSet"), "replicas spread over nodes", "Add topologySpreadConstraints.",
+        _each(_no_spread, "Deployment", "StatefulSet"),
+    ),
+    "budgets": Audit(
+        ("Deployment", "StatefulSet", "PodDisruptionBudget"), "a budget for each workload of 2 or more",
+        "Add a PodDisruptionBudget that selects its pods.", _unbudgeted,
+    ),
+    "persistent-state": Audit(
+        ("StatefulSet",), "a persistent volume for each StatefulSet",
+        "Add volumeClaimTemplates, or say why state may go.",
+        _each(_ephemeral, "StatefulSet"),
+    ),
+    "pod-security": Audit(
+        ("Namespace",), "pod-security.kubernetes.io/enforce: restricted", "Label the namespace.",
+        _each(_not_restricted, "Namespace"),
+    ),
+    "non-root": Audit(
+        WORKLOADS, "runAsNonRoot: true", "Set runAsNonRoot and a user in the image.", _each_container(_root)
+    ),
+    "no-escalation": Audit(
+        WORKLOADS, "no privilege escalation, all capabilities dropped",
+        "Set allowPrivilegeEscalation: false and drop ALL.", _each_container(_gains),
+    ),
+    "read-only-root": Audit(
+        WORKLOADS, "readOnlyRootFilesystem: true", "Set it, and mount an emptyDir where it writes.",
+        _each_container(_writable),
+    ),
+    "no-host": Audit(
+        WORKLOADS, "no host namespace, no hostPath", "Take the host's namespaces and paths out.",
+        _each(_host, *WORKLOADS)
+    ),
+    "fixed-tags": Audit(
+        WORKLOADS, "no image without a tag, none `latest`", "Name a version.", _each_container(_moving_tag)
+    ),
+    "image-digests": Audit(
+        WORKLOADS, "each image named by digest", "Add @sha256:… to each image.", _each_container(_no_digest)
+    ),
+    "least-privilege": Audit(
+        ("Namespace", "Role", "RoleBinding"), "no wildcard in a Role, no binding to admin",
+        "Name the verbs and resources.", _wild,
+    ),
+}  # fmt: skip
+
+
+def kinds() -> Iterator[str]:
+    """Every kind that some audit needs."""
+    yield from dict.fromkeys(kind for audit in AUDITS.values() for kind in audit.needs)

@@ -1,0 +1,103 @@
+"""Parameters are read strictly; what is wrong is said with file, line and the nearest known name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from launchbook.errors import ParametersError
+from launchbook.parameters_file import knobs, load
+
+GOOD = """\
+name: here
+allow: [apply]
+cluster: {context: here}
+manifests:
+  path: sys/manifests
+  namespaces: [a]
+load:
+  target: {service: a/b}
+  scenario:
+    requests: [{name: x, path: /x}]
+    duration: 1m30s
+launch:
+  title: T
+  checklist: sys/checklist.yaml
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "here.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_values_carry_their_origin(tmp_path: Path) -> None:
+    """The environment's YAML goes before the default, the notebook before both."""
+    resolved = load(write(tmp_path, GOOD), {"load.scenario.vus": 7})
+    assert resolved.environment.load.scenario.vus == 7
+    assert resolved.environment.load.scenario.duration == 90.0
+    assert resolved.origins["load.scenario.vus"] == "notebook"
+    assert resolved.origins["load.scenario.duration"] == "here.yaml:11"
+    assert resolved.origins["load.scenario.think_time"] == "default"
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    """Wherever launchbook is started, the same manifests are meant."""
+    assert load(write(tmp_path, GOOD)).environment.manifests.path == tmp_path / "sys/manifests"
+
+
+def test_what_is_frozen_reads_back_the_same(tmp_path: Path) -> None:
+    """A run's parameters.yaml is the environment, whole."""
+    resolved = load(write(tmp_path, GOOD))
+    (tmp_path / "frozen.yaml").write_text(resolved.to_yaml())
+    assert load(tmp_path / "frozen.yaml").environment == resolved.environment
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    duration: 1m30s", "    duraton: 60s", "here.yaml:11: unknown parameter 'load.scenario.duraton'; did you mean 'duration'?"),
+        ("    duration: 1m30s", "    duration: 5 mins", 'here.yaml:11: load.scenario.duration: \'5 mins\' is no duration; write it as "60s"'),
+        ("    duration: 1m30s", "    vus: 0", "here.yaml:11: load.scenario.vus: Input should be greater than or equal to 1 (found 0)"),
+        ("allow: [apply]", "allow: [aply]", "here.yaml:2: allow.0: Input should be 'apply', 'probe', 'evict' or 'load' (found 'aply')"),
+        ("requests: [{name: x, path: /x}]", "requests: []", "here.yaml:10: load.scenario.requests: Tuple should have at least 1 item"),
+        ("  title: T\n", "", "here.yaml:12: launch.title is required and missing"),
+        ("allow: [apply]", "allow: [apply]\nallow: [load]", "here.yaml:3: allow stands here and in line 2"),
+        ("allow: [apply]", "allow: [apply", "is not YAML"),
+        (GOOD, "- a\n", "here.yaml:1: an environment is a YAML mapping"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_said_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """Each mistake stops before anything is touched, and says where it is."""
+    with pytest.raises(ParametersError) as raised:
+        load(write(tmp_path, GOOD.replace(old, new)))
+    assert message in str(raised.value)
+    assert str(raised.value).endswith("Nothing was touched.")
+
+
+def test_every_mistake_is_listed_at_once(tmp_path: Path) -> None:
+    """Nobody should need one start a mistake."""
+    bad = GOOD.replace("duration: 1m30s", "vus: 0").replace("title: T", "titel: T")
+    with pytest.raises(ParametersError) as raised:
+        load(write(tmp_path, bad))
+    assert "vus" in str(raised.value)
+    assert "did you mean 'title'?" in str(raised.value)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    """The path is named."""
+    with pytest.raises(ParametersError, match=r"nowhere.yaml: can't be read"):
+        load(tmp_path / "nowhere.yaml")
+
+
+def test_a_name_that_the_notebook_does_not_declare_is_refused() -> None:
+    """papermill only warns; a mistyped knob would otherwise test something else than was asked."""
+    with pytest.raises(ParametersError, match=r"no parameter 'vuss'; did you mean 'vus'\?"):
+        knobs("load", {"environment": "x", "vuss": 500, "In": [], "_i1": ""})
+
+
+def test_a_knob_that_is_none_leaves_the_environments_value() -> None:
+    """None means: as the environment says."""
+    assert knobs("load", {"vus": None, "duration": "10s"}) == {"load.scenario.duration": "10s"}

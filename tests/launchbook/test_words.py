@@ -1,0 +1,179 @@
+"""The rules by which a run is decided, as a table."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from launchbook.words import BadConfiguration, Check, Priority, Rule, Status, Verdict, Waiver, merge, missing, weigh
+
+TODAY = date(2026, 11, 24)
+RULES = {
+    **{
+        f"X.{p}{n}": Rule(f"X.{p}{n}", "A", Priority(p), "title", "remedy")
+        for p in ("P0", "P1", "P2")
+        for n in range(20)
+    },
+    "X.identity": Rule("X.identity", "A", Priority.P0, "title", "remedy", waivable=False),
+}
+
+
+def check(
+    id: str, status: Status = Status.PASS, *, subject: str = "s", figure: float | None = None, at: str = ""
+) -> Check:
+    return Check(id, subject, status, "measured", "expected", "Because.", figure=figure, at=at)
+
+
+def p1(passed: int, failed: int = 0, unknown: int = 0) -> list[Check]:
+    statuses = [Status.PASS] * passed + [Status.FAIL] * failed + [Status.UNKNOWN] * unknown
+    return [check(f"X.P1{n}", status) for n, status in enumerate(statuses)]
+
+
+def waiver(**changes: object) -> Waiver:
+    fields = {
+        "check": "X.P00", "subject": "s", "owner": "lead", "approver": "head", "reason": "Known.",
+        "control": "Watch it.", "expires": date(2026, 12, 31), "bound": "p(95) <= 800 ms",
+    }  # fmt: skip
+    return Waiver(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+P0 = check("X.P00")
+
+
+@pytest.mark.parametrize(
+    ("checks", "incomplete", "verdict"),
+    [
+        ([P0, *p1(5)], [], Verdict.GO),
+        ([P0, *p1(4, 1)], [], Verdict.GO),
+        ([P0, *p1(7, 2)], [], Verdict.CONDITIONAL),
+        ([P0, *p1(3, 2)], [], Verdict.CONDITIONAL),
+        ([P0, *p1(3, 0, 2)], [], Verdict.CONDITIONAL),
+        ([P0, *p1(5, 4)], [], Verdict.NO_GO),
+        ([check("X.P00", Status.FAIL), *p1(5)], [], Verdict.NO_GO),
+        ([check("X.P00", Status.FAIL), *p1(5)], ["track B was not selected"], Verdict.NO_GO),
+        ([check("X.P00", Status.UNKNOWN), *p1(5)], [], Verdict.NO_GO),
+        ([check("X.P00", Status.UNKNOWN), *p1(5)], ["track B was not selected"], Verdict.INCOMPLETE),
+        ([P0, *p1(5)], ["track B was not selected"], Verdict.INCOMPLETE),
+        ([P0, *p1(5), check("X.P20", Status.FAIL)], [], Verdict.GO),
+        ([P0, check("X.P01", Status.NA), *p1(5), check("X.P19", Status.NA)], [], Verdict.GO),
+    ],
+)
+def test_the_first_rule_that_matches_gives_the_verdict(
+    checks: list[Check], incomplete: list[str], verdict: Verdict
+) -> None:
+    """Each line of the design's verdict rules, at its bounds."""
+    assert weigh(checks, RULES, today=TODAY, incomplete=incomplete).verdict is verdict
+
+
+def test_exit_codes_are_the_designs() -> None:
+    """0 GO, 1 NO-GO, 3 CONDITIONAL, 4 INCOMPLETE."""
+    assert [v.exit_code for v in (Verdict.GO, Verdict.NO_GO, Verdict.CONDITIONAL, Verdict.INCOMPLETE)] == [0, 1, 3, 4]
+
+
+@pytest.mark.parametrize("checks", [p1(5), [P0], [check("X.P00", Status.NA), *p1(5)]])
+def test_a_launch_without_p0_or_p1_checks_is_bad_configuration(checks: list[Check]) -> None:
+    """What has nothing to fail can't pass."""
+    with pytest.raises(BadConfiguration, match="both are needed"):
+        weigh(checks, RULES, today=TODAY)
+
+
+def test_a_check_that_the_catalogue_does_not_know_is_bad_configuration() -> None:
+    """An id without a rule has no weight, so nothing can be decided."""
+    with pytest.raises(BadConfiguration, match="isn't in the catalogue"):
+        weigh([check("X.typo")], RULES, today=TODAY)
+
+
+def test_a_waiver_within_its_bound_makes_the_launch_conditional() -> None:
+    """WAIVED counts, and the measured status stays beside it."""
+    failed = check("X.P00", Status.FAIL, figure=700.0)
+    decision = weigh([failed, check("X.P01"), *p1(5)], RULES, [waiver()], today=TODAY)
+    assert decision.verdict is Verdict.CONDITIONAL
+    assert (decision.checks[0].status, decision.checks[0].check.status) == (Status.WAIVED, Status.FAIL)
+    assert decision.because == ("WAIVED X.P00 s: Because. Accepted by head until 2026-12-31: Known.",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "failed", "reason"),
+    [
+        ({}, check("X.P00", Status.FAIL, figure=801.0), "the measured 801 is outside its bound 'p(95) <= 800 ms'"),
+        ({}, check("X.P00", Status.FAIL), "X.P00 carries no figure to compare with the bound 'p(95) <= 800 ms'"),
+        ({"bound": "small"}, check("X.P00", Status.FAIL, figure=1.0), "it has no bound that can be compared"),
+        ({"expires": date(2026, 11, 23)}, check("X.P00", Status.FAIL, figure=1.0), "it expired on 2026-11-23"),
+        ({"approver": "Lead "}, check("X.P00", Status.FAIL, figure=1.0), "it is self-approved"),
+        ({"subject": "*"}, check("X.P00", Status.FAIL, figure=1.0), "it is over-broad"),
+        ({"subject": "t"}, check("X.P00", Status.FAIL, figure=1.0), "this run has no check X.P00 of t"),
+        ({}, check("X.P00", Status.UNKNOWN), "nothing was measured"),
+        ({}, check("X.P00"), "it was not needed: the check is PASS"),
+        ({"check": "X.typo"}, check("X.P00", Status.FAIL, figure=1.0), "no check is named X.typo"),
+    ],
+)
+def test_a_waiver_that_does_not_hold_is_listed_and_ignored(
+    changes: dict[str, object], failed: Check, reason: str
+) -> None:
+    """Expired, self-approved, unbounded, unused and over-broad waivers leave the measured status."""
+    decision = weigh([failed, *p1(5)], RULES, [waiver(**changes)], today=TODAY)
+    assert decision.checks[0].status is failed.status
+    assert len(decision.ignored) == 1
+    assert reason in decision.ignored[0][1]
+
+
+def test_identity_can_not_be_waived() -> None:
+    """A check that carries every other figure is beyond any waiver."""
+    failed = check("X.identity", Status.FAIL, figure=1.0)
+    decision = weigh([failed, *p1(5)], RULES, [waiver(check="X.identity")], today=TODAY)
+    assert decision.verdict is Verdict.NO_GO
+    assert decision.ignored[0][1] == "X.identity can't be waived by anybody"
+
+
+def test_a_failure_that_a_later_pass_replaced_is_unknown_until_explained() -> None:
+    """Running a check again until it passes proves nothing."""
+    history = [check("X.P00", Status.FAIL, at="T1"), check("X.P00", Status.PASS, at="T2")]
+    (merged,) = merge(history)
+    assert merged.status is Status.UNKNOWN
+    assert merged.because.startswith("It was FAIL at T1 (measured) and PASS afterwards; nobody has said why")
+    assert merge(history, explained=[("X.P00", "s")])[0].status is Status.PASS
+
+
+def test_an_expected_check_without_a_record_is_unknown() -> None:
+    """What was not judged is never a pass."""
+    (absent,) = missing(["X.P00", "X.P01"], [P0])
+    assert (absent.id, absent.status) == ("X.P01", Status.UNKNOWN)
+
+
+statuses = st.sampled_from([Status.PASS, Status.FAIL, Status.UNKNOWN, Status.NA])
+launches = st.lists(
+    st.tuples(st.sampled_from([r for r in RULES if r != "X.identity"]), statuses), max_size=25, unique_by=lambda t: t[0]
+)
+
+
+def _rank(decision_input: list[Check]) -> int:
+    order = [Verdict.NO_GO, Verdict.INCOMPLETE, Verdict.CONDITIONAL, Verdict.GO]
+    try:
+        return order.index(weigh(decision_input, RULES, today=TODAY).verdict)
+    except BadConfiguration:
+        return 0  # no launch either
+
+
+@given(launches, st.randoms())
+def test_the_order_of_checks_never_matters(pairs: list[tuple[str, Status]], random: object) -> None:
+    """The verdict is a function of the set of checks."""
+    checks = [check(id, status) for id, status in pairs]
+    shuffled = list(checks)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert _rank(checks) == _rank(shuffled)
+
+
+@given(launches, st.data())
+def test_worse_news_never_makes_a_better_verdict(pairs: list[tuple[str, Status]], data: st.DataObject) -> None:
+    """A check that turns from PASS to FAIL or UNKNOWN can't raise the verdict."""
+    checks = [check(id, status) for id, status in pairs]
+    passed = [n for n, c in enumerate(checks) if c.status is Status.PASS]
+    if not passed:
+        return
+    at = data.draw(st.sampled_from(passed))
+    worse = data.draw(st.sampled_from([Status.FAIL, Status.UNKNOWN]))
+    changed = [check(c.id, worse) if n == at else c for n, c in enumerate(checks)]
+    assert _rank(changed) <= _rank(checks)
