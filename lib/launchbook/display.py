@@ -54,6 +54,11 @@ def escape(text: object) -> Markup:
     return Markup(html.escape(visible(text)))
 
 
+def escape_lines(text: object) -> Markup:
+    """escape() for text of several lines, which stay lines."""
+    return Markup("\n").join(escape(line) for line in str(text).split("\n"))
+
+
 def escape_markdown(text: object) -> str:
     """`text` as one line of Markdown that shows exactly its characters, in a paragraph or a table's cell."""
     line = _MARKDOWN.sub(r"\\\1", visible(" ".join(str(text).split())))

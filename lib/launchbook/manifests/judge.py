@@ -1,0 +1,203 @@
+"""What applying and reading back says: identity, rights, render, selectors, plan, apply, readiness, policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from launchbook.selector import matches
+from launchbook.words import Check, Status
+
+Object = Mapping[str, Any]
+# What may be rendered although it lives in no namespace: the namespaces under launch themselves.
+_SCOPED_OUTSIDE = ("Namespace",)
+
+
+def target(seen: Mapping[str, Any], named_context: str, named_uid: str | None) -> Check:
+    """A.target. seen: context, server, uid, version, user of the connected cluster."""
+    measured = f"{seen['context']} at {seen['server']}, UID {seen['uid']}, {seen['version']}, as {seen['user']}"
+    expected = f"context {named_context}" + (f", UID {named_uid}" if named_uid else "")
+    right = seen["context"] == named_context and named_uid in (None, seen["uid"])
+    because = (
+        "The parameters name this context" + (" and this UID." if named_uid else "; they pin no UID.")
+        if right
+        else "This is another cluster."
+    )
+    return Check("A.target", named_context, Status.PASS if right else Status.FAIL, measured, expected, because)
+
+
+def rights(asked: pd.DataFrame) -> Check:
+    """A.rights. asked: columns verb, resource, namespace, allowed (bool, or None where it could not be asked)."""
+    lacking = asked[asked["allowed"].eq(False)]
+    unasked = asked[asked["allowed"].isna()]
+    measured = f"{int(asked['allowed'].eq(True).sum())} of {len(asked)}"
+    expected = "every right that the run needs"
+    if len(lacking):
+        told = "; ".join(
+            f"{r['verb']} {r['resource']} in {r['namespace'] or 'the cluster'}" for r in lacking.to_dict("records")
+        )
+        return Check("A.rights", "launchbook", Status.FAIL, measured, expected, f"Missing: {told}.")
+    if len(unasked) or asked.empty:
+        return Check("A.rights", "launchbook", Status.UNKNOWN, measured, expected, "The API server did not say.")
+    return Check("A.rights", "launchbook", Status.PASS, measured, expected, "The API server grants each.")
+
+
+def render(objects: Sequence[Object], namespaces: Sequence[str], path: str, problem: str | None = None) -> Check:
+    """A.render. problem: why it could not be rendered."""
+
+    def say(status: Status, because: str) -> Check:
+        return Check(
+            "A.render", path, status, f"{len(objects)} objects", f"objects of {', '.join(namespaces)}", because
+        )
+
+    if problem:
+        return say(Status.FAIL, problem)
+    outside = [name(o) for o in objects if _place(o) not in namespaces]
+    if outside:
+        return say(Status.FAIL, f"Outside the namespaces under launch: {', '.join(outside[:5])}.")
+    names = [name(o) for o in objects]
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        return say(Status.FAIL, f"Rendered twice: {', '.join(twice)}.")
+    if not objects:
+        return say(Status.FAIL, "Nothing was rendered.")
+    return say(Status.PASS, "Each is in a namespace under launch.")
+
+
+def selectors(polluted: Sequence[Any], path: str, problem: str | None = None) -> list[Check]:
+    """A.selectors. polluted: selectors.Pollution of every selector that a label transformer changed."""
+    expected = "every selector as its author wrote it"
+    if problem:
+        return [Check("A.selectors", path, Status.UNKNOWN, "not rendered", expected, "The manifests don't render.")]
+    breaking = [p for p in polluted if p.effect]
+    if not breaking:
+        same = f"{len(polluted)} selectors were changed and select the same." if polluted else "None was changed."
+        return [Check("A.selectors", path, Status.PASS, "0 polluted", expected, same)]
+    by_object: dict[str, list[Any]] = {}
+    for p in breaking:
+        by_object.setdefault(p.object, []).append(p)
+    return [
+        Check(
+            "A.selectors", subject, Status.FAIL, f"{len(those)} polluted", expected,
+            f"{'; '.join(f'{p.where}: {p.effect}' for p in those)}. "
+            f"{_labels(those[0].labels)} was added by {those[0].file}.",
+        )
+        for subject, those in by_object.items()
+    ]  # fmt: skip
+
+
+def plan(changes: pd.DataFrame) -> Check:
+    """A.plan. changes: columns object, action (created, changed, unchanged, refused, not shown), because."""
+    counts: Mapping[Any, Any] = dict(changes["action"].value_counts())
+    measured = ", ".join(f"{n} {action}" for action, n in counts.items()) or "nothing"
+    expected = "a dry run of every object"
+    hidden = changes[changes["action"] == "not shown"] if len(changes) else changes
+    if changes.empty:
+        return Check("A.plan", "manifests", Status.UNKNOWN, measured, expected, "Nothing was rendered.")
+    if len(hidden):
+        first = hidden.iloc[0]
+        because = f"{len(hidden)} could not be tried, the first is {first['object']}: {first['because']}"
+        return Check("A.plan", "manifests", Status.UNKNOWN, measured, expected, because)
+    return Check("A.plan", "manifests", Status.PASS, measured, expected, "The API server said what each would do.")
+
+
+def apply(applied: pd.DataFrame, refusal: str | None) -> list[Check]:
+    """A.apply. applied: columns object, action, because; refusal: why nothing was applied."""
+    expected = "every object applied"
+    if refusal:
+        return [Check("A.apply", "manifests", Status.UNKNOWN, "not applied", expected, refusal)]
+    failed = applied[applied["action"] == "refused"]
+    if len(failed):
+        return [
+            Check("A.apply", row["object"], Status.FAIL, "refused", "applied", row["because"])
+            for row in failed.to_dict("records")
+        ]
+    counts = applied["action"].value_counts()
+    measured = ", ".join(f"{n} {action}" for action, n in counts.items())
+    return [Check("A.apply", "manifests", Status.PASS, measured, expected, "The API server holds each as rendered.")]
+
+
+def ready(states: pd.DataFrame) -> list[Check]:
+    """A.ready. states: columns object, state (ready, waiting, failed), because, seconds since the wait began."""
+    if states.empty:
+        return [Check("A.ready", "manifests", Status.UNKNOWN, "nothing", "ready", "There was nothing to wait for.")]
+    status = {"ready": Status.PASS, "failed": Status.FAIL, "waiting": Status.FAIL, "unread": Status.UNKNOWN}
+    return [
+        Check(
+            "A.ready", row["object"], status[row["state"]], f"{row['state']} after {row['seconds']:.1f} s", "ready",
+            row["because"][:1].upper() + row["because"][1:].rstrip(".") + ".",
+        )
+        for row in states.to_dict("records")
+    ]  # fmt: skip
+
+
+def policies(rendered: Sequence[Object], live: Mapping[str, Object | None], pods: Sequence[Object]) -> list[Check]:
+    """A.policy. live: name -> the policy on the cluster, None where absent; pods: of every namespace, with labels."""
+    wanted = [o for o in rendered if o["kind"] == "NetworkPolicy"]
+    if not wanted:
+        because = "The manifests hold no NetworkPolicy, so nothing is isolated."
+        return [Check("A.policy", "manifests", Status.FAIL, "0 policies", "at least one", because)]
+    return [_policy(policy, live.get(name(policy)), pods) for policy in wanted]
+
+
+def _policy(wanted: Object, live: Object | None, pods: Sequence[Object]) -> Check:
+    subject, expected = name(wanted), "as written, selecting live pods"
+    if live is None:
+        return Check("A.policy", subject, Status.FAIL, "absent", expected, "It is not on the cluster.")
+    if different := [f for f in ("podSelector", "ingress", "egress") if not _same(wanted, live, f)]:
+        because = f"On the cluster {', '.join(different)} is not what the manifests say."
+        return Check("A.policy", subject, Status.FAIL, "different", expected, because)
+    mine = [p for p in pods if p["metadata"]["namespace"] == wanted["metadata"].get("namespace", "default")]
+    selected = sum(matches(wanted["spec"].get("podSelector") or {}, _labels_of(p)) for p in mine)
+    status, because = (
+        (Status.PASS, "Its selector selects live pods.")
+        if selected
+        else (Status.FAIL, f"Its podSelector selects none of the {len(mine)} pods of its namespace.")
+    )
+    return Check("A.policy", subject, status, f"selects {selected} pods", expected, because)
+
+
+def _same(wanted: Object, live: Object, field: str) -> bool:
+    return bool(_plain(wanted["spec"].get(field)) == _plain(live["spec"].get(field)))
+
+
+def _plain(value: Any) -> Any:
+    """A value without what the API server fills in: TCP, and empty lists and mappings in place of absent ones."""
+    if isinstance(value, Mapping):
+        plain = {k: _plain(v) for k, v in value.items()}
+        if "port" in plain or "endPort" in plain:
+            plain.setdefault("protocol", "TCP")
+        return plain
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    return value
+
+
+def cleanup(left: Sequence[str], problem: str | None = None) -> Check:
+    """A.cleanup. left: `Kind/ns/name` of what still carries this run's label."""
+    expected = "nothing with this run's label"
+    if problem:
+        return Check("A.cleanup", "cluster", Status.UNKNOWN, "not read", expected, problem)
+    if left:
+        return Check("A.cleanup", "cluster", Status.FAIL, f"{len(left)} left", expected, f"Left: {', '.join(left)}.")
+    return Check("A.cleanup", "cluster", Status.PASS, "0 left", expected, "Every probe and scratch object is gone.")
+
+
+def name(item: Object) -> str:
+    """`Kind/namespace/name`."""
+    meta = item["metadata"]
+    return "/".join(filter(None, (item["kind"], meta.get("namespace"), meta["name"])))
+
+
+def _place(item: Object) -> str:
+    meta = item["metadata"]
+    return str(meta["name"] if item["kind"] in _SCOPED_OUTSIDE else meta.get("namespace", ""))
+
+
+def _labels_of(pod: Object) -> Mapping[str, str]:
+    return pod["metadata"].get("labels") or {}
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{k}={v}" for k, v in labels.items()) or "A label"

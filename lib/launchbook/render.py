@@ -1,0 +1,156 @@
+"""Manifests as objects: a kustomization through kustomize, a plain folder or one file as they are.
+
+Rendering reads files only. A remote base is refused, since what it holds tomorrow is not what was judged today.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from launchbook.errors import ParametersError
+
+Object = dict[str, Any]
+KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+_TIMEOUT = 120.0  # s
+# kubectl has kustomize built in, with all that is used here, from this minor release on.
+_OLDEST_KUBECTL = 24
+
+
+def render(path: Path) -> list[Object]:
+    """Every object that `path` gives, in its own order, lists taken apart.
+
+    Raises ParametersError that names the file for what can't be read, isn't YAML, isn't a Kubernetes object, reaches
+    for a remote base, or that kustomize refuses. Nothing was touched.
+    """
+    if not path.exists():
+        raise ParametersError(f"manifests.path: {path} does not exist. Nothing was touched.")
+    if kustomization(path):
+        refuse_remote(path)
+        return parse(build(path), str(path))
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml", ".json"))
+    objects = [item for file in files for item in parse(_text(file), str(file))]
+    if not objects:
+        raise ParametersError(f"{path} holds no manifest (*.yaml, *.yml, *.json). Nothing was touched.")
+    return objects
+
+
+def kustomization(folder: Path) -> Path | None:
+    """The kustomization file of a folder, or None where it is a plain folder or a file."""
+    return next((folder / name for name in KUSTOMIZATION if (folder / name).is_file()), None)
+
+
+def build(folder: Path) -> str:
+    """What `kustomize build` prints for a folder. Raises ParametersError with its own words."""
+    done = subprocess.run(
+        [*_program(), str(folder)], capture_output=True, text=True, timeout=_TIMEOUT, check=False,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+    )  # fmt: skip
+    if done.returncode:
+        raise ParametersError(f"{folder}: kustomize refuses: {done.stderr.strip()}. Nothing was touched.")
+    return done.stdout
+
+
+def parse(text: str, source: str) -> list[Object]:
+    """The objects of a YAML stream. Raises ParametersError that names `source`."""
+    try:
+        documents = list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise ParametersError(
+            f"{source}{line}: is not YAML: {getattr(error, 'problem', None) or error}. Nothing was touched."
+        ) from None
+    return [item for document in documents if document is not None for item in _items(document, source)]
+
+
+def files_of(folder: Path) -> Iterator[Path]:
+    """The kustomization of a folder and of every local base, component and resource folder below it."""
+    seen: set[Path] = set()
+    queue = [folder.resolve()]
+    while queue:
+        here = queue.pop(0)
+        file = kustomization(here)
+        if file is None or here in seen:
+            continue
+        seen.add(here)
+        yield file
+        content = _mapping(file)
+        for field in ("resources", "bases", "components"):
+            queue += [(here / str(entry)).resolve() for entry in content.get(field) or () if not _remote(str(entry))]
+
+
+def refuse_remote(folder: Path) -> None:
+    """Raises ParametersError where a kustomization below `folder` names something that isn't a local file."""
+    for file in files_of(folder):
+        content = _mapping(file)
+        for field in ("resources", "bases", "components"):
+            for entry in content.get(field) or ():
+                if _remote(str(entry)):
+                    raise ParametersError(
+                        f"{file}: {field} names the remote base {entry}. What it holds can change after the launch "
+                        "was judged: copy it beside the manifests. Nothing was touched."
+                    )
+
+
+def _remote(entry: str) -> bool:
+    return "://" in entry or "?ref=" in entry or entry.startswith(("git@", "github.com/", "gitlab.com/"))
+
+
+def _mapping(file: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(_text(file)) or {}
+    except yaml.YAMLError as error:
+        raise ParametersError(f"{file}: is not YAML: {error}. Nothing was touched.") from None
+    if not isinstance(content, dict):
+        raise ParametersError(f"{file}: is no kustomization: a mapping such as `resources: []`. Nothing was touched.")
+    return content
+
+
+def _items(document: Any, source: str) -> list[Object]:
+    if isinstance(document, dict) and str(document.get("kind", "")).endswith("List") and "items" in document:
+        return [item for entry in document["items"] or () for item in _items(entry, source)]
+    named = isinstance(document, dict) and (document.get("metadata") or {}).get("name")
+    if not named or not document.get("kind") or not document.get("apiVersion"):
+        shown = str(document).replace("\n", " ")[:80]
+        raise ParametersError(
+            f"{source}: is no Kubernetes object (apiVersion, kind and metadata.name): {shown!r}. Nothing was touched."
+        )
+    return [document]
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParametersError(f"{file}: can't be read: {error}. Nothing was touched.") from None
+
+
+def _program() -> list[str]:
+    """kustomize, or a kubectl that has it: beside our own Python first, then on PATH."""
+    for place in (str(Path(sys.prefix, "bin")), None):
+        if kustomize := shutil.which("kustomize", path=place):
+            return [kustomize, "build"]
+        if (kubectl := shutil.which("kubectl", path=place)) and _minor(kubectl) >= _OLDEST_KUBECTL:
+            return [kubectl, "kustomize"]
+    raise ParametersError(
+        f"neither kustomize nor a kubectl of 1.{_OLDEST_KUBECTL} or newer is on PATH; one of them renders the "
+        "manifests. Install either, or run `lab build`. Nothing was touched."
+    )
+
+
+def _minor(kubectl: str) -> int:
+    done = subprocess.run(
+        [kubectl, "version", "--client", "--output=json"], capture_output=True, text=True, timeout=30, check=False
+    )
+    try:
+        minor = yaml.safe_load(done.stdout)["clientVersion"]["minor"]
+        return int("".join(c for c in minor if c.isdigit()))
+    except (yaml.YAMLError, KeyError, TypeError, ValueError):
+        return 0
