@@ -135,7 +135,7 @@ def reach(
     paths: Annotated[list[Path], typer.Argument(help="Manifests: files, folders or kustomizations.")],
 ) -> None:
     """Who may reach whom, computed from manifests alone, as CSV on standard output."""
-    from launchbook.isolation.reach import command
+    from launchbook.isolation.files import command
 
     sys.stdout.write(command(paths))
 

@@ -1,0 +1,147 @@
+"""Does the network plugin enforce policies at all, and on every node? Asked in a namespace of the run's own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from launchbook.errors import ClusterError
+from launchbook.isolation.connect import ALLOWED, DROPPED, REFUSED, Target, connect
+from launchbook.pods import await_running, ensure_namespace, pod
+from launchbook.run import Run
+
+PORT = 8080
+_START = 60.0  # s, for a canary's pods to run
+_OPEN_ATTEMPTS = 10  # a route to a new pod takes a moment
+Object = dict[str, Any]
+
+
+def scratch(run: Run) -> str:
+    """The run's own namespace for canary and controls."""
+    return f"{run.parameters.isolation.scratch_namespace}-{run.id[-12:].lower().replace('_', '-').strip('-')}"
+
+
+def listener(run: Run, name: str, labels: dict[str, str], node: str | None = None) -> Object:
+    """A pod in the scratch namespace that accepts connections on PORT."""
+    command = ["nc", "-ll", "-p", str(PORT), "-e", "/bin/true"]
+    container = {"name": "listener", "image": run.parameters.isolation.probe_image, "command": command}
+    return pod(name, scratch(run), {**run.label, **labels}, container, node=node)
+
+
+def prober(run: Run, name: str, namespace: str, labels: dict[str, str], node: str | None = None) -> Object:
+    """A pod that waits to be told what to connect to, and is never Ready: no Service sends it anything."""
+    container = {
+        "name": "probe", "image": run.parameters.isolation.probe_image, "command": ["sleep", "3600"],
+        "readinessProbe": {"exec": {"command": ["/bin/false"]}, "periodSeconds": 60},
+    }  # fmt: skip
+    return pod(name, namespace, {**labels, **run.label}, container, node=node)
+
+
+def nodes_in_scope(run: Run) -> list[str]:
+    """The nodes on which pods of the namespaces under launch run."""
+    pods = [p for namespace in run.parameters.manifests.namespaces for p in run.cluster.list("Pod", namespace)]
+    return sorted({p["spec"]["nodeName"] for p in pods if p["spec"].get("nodeName") and not _ended(p)})
+
+
+def _ended(item: Object) -> bool:
+    return (item.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+
+
+def enforcement(run: Run) -> dict[str, Any]:
+    """Open, then denied, on every node: {"problem": str | None, "nodes": [{"node", "open", "blocked", "lag", "because"}]}.
+
+    open, blocked: whether the listener answered before, and was silent after, the policy (None: could not be tried);
+    lag: seconds from applying the policy to the first block. Everything it made is gone when it returns.
+    """
+    found: dict[str, Any] = {"problem": None, "nodes": []}
+    if not run.allowed("probe"):
+        found["problem"] = "This run may not probe (`allow: [probe]`, not read-only, and confirmed where protected)."
+        return found
+    run.require("probe")
+    namespace = scratch(run)
+    run.at_exit(lambda: run.cluster.delete("Namespace", namespace))
+    try:
+        nodes = nodes_in_scope(run)
+        if not nodes:
+            found["problem"] = "No pod of the namespaces under launch runs on any node, so no node is in scope."
+            return found
+        ensure_namespace(run.cluster, namespace, run.label)
+        found["nodes"] = _canaries(run, namespace, nodes)
+    except ClusterError as error:
+        found["problem"] = f"The canary could not be tried: {error}"
+    finally:
+        run.cluster.delete("Namespace", namespace)
+        run.evidence("isolation/canary.json", found)
+    return found
+
+
+def _canaries(run: Run, namespace: str, nodes: list[str]) -> list[dict[str, Any]]:
+    run.progress("starting a listener on every node", 0.1)
+    names = {node: f"canary-{n}" for n, node in enumerate(nodes)}
+    for node, name in names.items():
+        run.cluster.create(listener(run, name, {"launchbook.io/canary": "listener"}, node))
+    run.cluster.create(prober(run, "canary-prober", namespace, {"launchbook.io/canary": "prober"}))
+    await_running(run.cluster, namespace, "canary-prober", _START)
+    rows: dict[str, dict[str, Any]] = {}
+    addresses: dict[str, str] = {}
+    for node, name in names.items():
+        rows[node] = {"node": node, "open": None, "blocked": None, "lag": None, "because": ""}
+        try:
+            addresses[node] = await_running(run.cluster, namespace, name, _START)["status"]["podIP"]
+        except ClusterError as error:
+            rows[node]["because"] = str(error)
+    before = _round(run, namespace, addresses, _OPEN_ATTEMPTS)
+    for node, seen in before.items():
+        rows[node]["open"] = ALLOWED in seen
+        if ALLOWED not in seen:
+            rows[node]["because"] = f"Its listener never answered before the policy: {', '.join(dict.fromkeys(seen))}."
+    reached = {node: address for node, address in addresses.items() if rows[node]["open"]}
+    run.progress("denying everybody, and waiting until every listener falls silent", 0.6)
+    run.cluster.create(_deny(run, namespace))
+    _await_block(run, namespace, reached, rows)
+    return list(rows.values())
+
+
+def _await_block(run: Run, namespace: str, addresses: dict[str, str], rows: dict[str, dict[str, Any]]) -> None:
+    """Polls until every node blocked `confirmations` times in a row, or the deadline is over."""
+    isolation = run.parameters.isolation
+    began = time.monotonic()
+    left = dict(addresses)
+    while left:
+        asked = time.monotonic() - began
+        seen = _round(run, namespace, left, isolation.confirmations)
+        for node in list(left):
+            if len(seen[node]) >= isolation.confirmations and set(seen[node]) <= {DROPPED, REFUSED}:
+                rows[node] |= {"blocked": True, "lag": round(asked, 2), "because": "Open, then denied."}
+                del left[node]
+        if time.monotonic() - began > isolation.enforcement_deadline:
+            break
+    for node in left:
+        rows[node] |= {
+            "blocked": False,
+            "because": f"It still answered {isolation.enforcement_deadline:g} s after a policy denied everybody.",
+        }
+
+
+def _round(run: Run, namespace: str, addresses: dict[str, str], attempts: int) -> dict[str, list[str]]:
+    targets = [Target(node, address, PORT, attempts) for node, address in addresses.items()]
+    return connect(run.cluster, namespace, "canary-prober", targets, run.parameters.isolation.probe_timeout)
+
+
+def _deny(run: Run, namespace: str) -> Object:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "canary-deny", "namespace": namespace, "labels": dict(run.label)},
+        "spec": {
+            "podSelector": {"matchLabels": {"launchbook.io/canary": "listener"}},
+            "policyTypes": ["Ingress"],
+            "ingress": [],
+        },
+    }
+
+
+def nodes(found: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Node -> its row."""
+    return {row["node"]: row for row in found}

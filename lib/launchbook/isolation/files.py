@@ -1,0 +1,92 @@
+"""`launchbook reach`: the computed answer from manifests alone, for use before a merge."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from launchbook.errors import ParametersError
+from launchbook.isolation.reach import ALL, PROTOCOLS, End, Outside, Pod, Range, World, outside, reach
+from launchbook.render import render
+
+Object = Mapping[str, Any]
+_TEMPLATES = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job")
+COLUMNS = ("source", "destination", "protocol", "ports", "because")
+
+
+def command(paths: Sequence[Path]) -> str:
+    """CSV text with a row for each ordered pair of ends and protocol: COLUMNS. See the design for the words.
+
+    Raises ParametersError where a manifest can't be read, or none holds a workload.
+    """
+    world, pods = load(paths)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(rows(world, pods))
+    return text.getvalue()
+
+
+def rows(world: World, pods: Sequence[Pod]) -> Iterator[tuple[str, str, str, str, str]]:
+    """The table's rows; pairs of two outside ends, and a workload with itself, say nothing and are left out."""
+    ends: list[End] = [*pods, *outside(world.policies)]
+    for source in ends:
+        for destination in ends:
+            if source.name == destination.name or (isinstance(source, Outside) and isinstance(destination, Outside)):
+                continue
+            for protocol in PROTOCOLS:
+                answer = reach(world, source, destination, protocol)
+                yield source.name, destination.name, protocol, ports_text(answer.ports), answer.because
+
+
+def ports_text(ports: Sequence[Range]) -> str:
+    """`80,443,8000-8100`, `all` or `none`."""
+    if tuple(ports) == ALL:
+        return "all"
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in ports) or "none"
+
+
+def load(paths: Sequence[Path]) -> tuple[World, tuple[Pod, ...]]:
+    """The policies and workloads of manifests: files, folders or kustomizations."""
+    objects = [item for path in paths for item in render(path)]
+    pods = tuple(sorted((p for item in objects for p in _pods(item)), key=lambda pod: pod.name))
+    if not pods:
+        raise ParametersError(f"{', '.join(map(str, paths))}: no workload was found, so there is nobody to reach.")
+    namespaces = {
+        item["metadata"]["name"]: item["metadata"].get("labels") or {}
+        for item in objects
+        if item["kind"] == "Namespace"
+    }
+    return World(tuple(o for o in objects if o["kind"] == "NetworkPolicy"), namespaces), pods
+
+
+def _pods(item: Object) -> Iterator[Pod]:
+    if item["kind"] == "Pod":
+        meta, spec = item["metadata"], item["spec"]
+    elif item["kind"] in _TEMPLATES:
+        meta, spec = item["spec"]["template"].get("metadata") or {}, item["spec"]["template"]["spec"]
+    elif item["kind"] == "CronJob":
+        template = item["spec"]["jobTemplate"]["spec"]["template"]
+        meta, spec = template.get("metadata") or {}, template["spec"]
+    else:
+        return
+    namespace = item["metadata"].get("namespace", "default")
+    yield Pod(
+        f"{namespace}/{item['metadata']['name']}[{item['kind']}]",
+        namespace,
+        meta.get("labels") or {},
+        ports_of(spec),
+        host_network=bool(spec.get("hostNetwork")),
+    )
+
+
+def ports_of(spec: Object) -> tuple[tuple[str, str, int], ...]:
+    """(name, protocol, number) of every port of a pod's containers."""
+    return tuple(
+        (port.get("name", ""), port.get("protocol", "TCP"), port["containerPort"])
+        for container in spec.get("containers") or ()
+        for port in container.get("ports") or ()
+    )

@@ -1,0 +1,131 @@
+"""Isolation judged: enforcement by node, each edge by what is declared, computed and observed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from launchbook.words import Check, Status
+
+_BLOCKED = {"DROPPED", "REFUSED"}
+
+
+def enforcement(canary: Mapping[str, Any]) -> list[Check]:
+    """A.enforcement. canary: see isolation.enforcement()."""
+    expected = "open, then denied"
+    evidence = ("evidence/isolation/canary.json",)
+    if canary["problem"] or not canary["nodes"]:
+        because = canary["problem"] or "No node was tried."
+        return [Check("A.enforcement", "(canary)", Status.UNKNOWN, "not tried", expected, because, evidence)]
+    return [_node(row, expected, evidence) for row in canary["nodes"]]
+
+
+def _node(row: Mapping[str, Any], expected: str, evidence: tuple[str, ...]) -> Check:
+    if row["open"] and row["blocked"]:
+        status, measured = Status.PASS, f"denied {row['lag']:.1f} s after the policy"
+    elif row["open"] and row["blocked"] is False:
+        status, measured = Status.FAIL, "open, and open under a policy that denies everybody"
+    elif row["open"] is False:
+        # A node whose policy agent never ran may drop everything for a new pod: no block there means anything.
+        status, measured = Status.FAIL, "never open"
+    else:
+        status, measured = Status.UNKNOWN, "not tried"
+    return Check("A.enforcement", f"node/{row['node']}", status, measured, expected, row["because"], evidence)
+
+
+def edges(
+    declared: Sequence[Any], computed: pd.DataFrame, observed: Mapping[str, Any], canary: Mapping[str, Any]
+) -> list[Check]:
+    """A.isolation, a check for each declared edge.
+
+    declared: parameters.Edge (name, expect); computed: columns edge, pod, port, allowed, because; observed, canary:
+    as probe() and enforcement() give them. What was seen open is open whatever the canary says; a block means
+    something only where the canary passed on every node.
+    """
+    evidence = ("evidence/isolation/observed.json", "evidence/isolation/computed.parquet")
+    if not declared:
+        because = "The parameters declare no edge under `isolation.edges`, so nothing was asked."
+        return [Check("A.isolation", "(edges)", Status.UNKNOWN, "no edge", "declared edges", because)]
+    enforced = bool(canary["nodes"]) and all(c.status is Status.PASS for c in enforcement(canary))
+    return [_edge(edge, computed, observed, enforced, evidence) for edge in declared]
+
+
+def _edge(
+    edge: Any, computed: pd.DataFrame, observed: Mapping[str, Any], enforced: bool, evidence: tuple[str, ...]
+) -> Check:
+    rows = computed[computed["edge"] == edge.name]
+    policies, rule = layer(rows), "; ".join(dict.fromkeys(rows["because"]))
+    seen = observed["edges"].get(edge.name)
+    reality, why = (None, observed["problem"] or "It was not probed.") if seen is None else outcome(seen)
+
+    def say(status: Status, because: str) -> Check:
+        measured = f"policies: {policies or 'unknown'}, probes: {reality or 'inconclusive'}"
+        return Check("A.isolation", edge.name, status, measured, edge.expect, because, evidence)
+
+    if reality is None:
+        return say(Status.UNKNOWN, why)
+    if reality != edge.expect:
+        if policies == reality:
+            return say(
+                Status.FAIL, f"{_sentence(why)} The policies say the same ({rule}): mend them, or the declaration."
+            )
+        return say(Status.FAIL, f"{_sentence(why)} The policies say {policies}: they are not what the network does.")
+    if edge.expect == "closed" and not enforced:
+        return say(
+            Status.UNKNOWN, "It is closed, but the network plugin was not seen to enforce policies on every node."
+        )
+    if policies is not None and policies != edge.expect:
+        return say(
+            Status.UNKNOWN, f"{_sentence(why)} But the policies say {policies} ({rule}), so something else decides."
+        )
+    return say(Status.PASS, why)
+
+
+def layer(rows: pd.DataFrame) -> str | None:
+    """`open`, `closed` or `mixed` for an edge's rows of `computed`; None where nothing can be said."""
+    if rows.empty or rows["allowed"].isna().any():
+        return None
+    if rows["allowed"].all():
+        return "open"
+    return "mixed" if rows["allowed"].any() else "closed"
+
+
+def outcome(seen: Mapping[str, Any]) -> tuple[str | None, str]:
+    """`open`, `closed` or `mixed` as probed, with why; None where it is inconclusive. A skipped probe is never a pass."""
+    targets = seen["targets"]
+    if seen["problem"]:
+        return None, f"The probe pod could not be started: {seen['problem']}"
+    if not any(target["kind"] == "pod" for target in targets):
+        return None, "The Service is absent or has no pod, so nothing could be probed."
+    if not all(seen["control"]):
+        return None, "The probe pod did not reach its control before and after, so its own network may be broken."
+    reached = [t for t in targets if "ALLOWED" in t["outcomes"]]
+    blocked = [t for t in targets if t["outcomes"] and set(t["outcomes"]) <= _BLOCKED]
+    if unclear := [t for t in targets if t not in reached and t not in blocked]:
+        told = "; ".join(f"{t['target']} ({t['kind']}): {', '.join(t['outcomes']) or 'not probed'}" for t in unclear)
+        if not reached:
+            return None, f"Neither open nor blocked: {told}."
+        return "mixed", f"Reached {_names(reached)}, but not {told}."
+    if reached and blocked:
+        return "mixed", f"Reached {_names(reached)}, blocked from {_names(blocked)}."
+    if reached:
+        return "open", f"Reached {_names(reached)}."
+    if unanswered := [t for t in targets if t["answers"] is False]:
+        return None, (
+            f"Blocked, but nobody reached {_names(unanswered)} before and after, so it may be down: "
+            "declare an edge that is open to it."
+        )
+    attempts = min(len(t["outcomes"]) for t in blocked)
+    return "closed", f"Blocked from {_names(blocked)}, {attempts} times each, with the controls open before and after."
+
+
+def _names(targets: Sequence[Mapping[str, Any]]) -> str:
+    words = {"pod": "", "service": "the Service's address", "name": "the Service's name"}
+    pods = [t["target"] for t in targets if t["kind"] == "pod"]
+    return ", ".join(dict.fromkeys([*pods, *(words[t["kind"]] for t in targets if t["kind"] != "pod")]))
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(".") else f"{text}."
