@@ -1,0 +1,104 @@
+"""The proof of a budget: one eviction allowed, the next at once refused by it, and everything ready again."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from launchbook.disruption.observe import API, is_ready, workload_pods
+from launchbook.errors import ClusterError
+from launchbook.run import Run
+from launchbook.selector import matches
+
+Object = dict[str, Any]
+_POLL = 0.25  # s
+_MOST = 2  # evictions for one proof: a budget that allows more is not worn down to its end
+
+
+def evict(run: Run) -> dict[str, Any]:
+    """{"problem", "proofs": [{"name", "problem", "allowed", "evictions": [...], "refused": {...}, "healthy": [...], ...}]}.
+
+    For each budget under `disruption.evict`. A refused eviction is tried as a dry run: were it allowed, nothing is lost.
+    healthy: [seconds since the first eviction, pods ready] while it recovered; recovered: seconds, None if it did not.
+    """
+    found: dict[str, Any] = {"problem": None, "proofs": []}
+    names = run.parameters.disruption.evict
+    if not names:
+        found["problem"] = "The parameters name no budget to prove under `disruption.evict`."
+    elif not run.allowed("evict"):
+        found["problem"] = "This run may not evict (`allow: [evict]`, not read-only, and confirmed where protected)."
+    else:
+        run.require("evict")
+        found["proofs"] = [_proof(run, name) for name in names]
+    run.evidence("disruption/evictions.json", found)
+    return found
+
+
+def _proof(run: Run, name: str) -> dict[str, Any]:
+    proof: dict[str, Any] = {
+        "name": name, "problem": None, "allowed": None, "desired": None, "evictions": [], "refused": None,
+        "healthy": [], "recovered": None,
+    }  # fmt: skip
+    namespace, _, budget_name = name.partition("/")
+    try:
+        budget = run.cluster.get("PodDisruptionBudget", budget_name, namespace, api_version=API)
+        if budget is None:
+            proof["problem"] = "The budget is not on the cluster."
+            return proof
+        ready = _ready(run, namespace, budget)
+        proof["allowed"] = allowed = budget["status"].get("disruptionsAllowed", 0)
+        proof["desired"] = budget["status"].get("desiredHealthy", 0)
+        if not 1 <= allowed <= _MOST or len(ready) <= allowed:
+            proof["problem"] = (
+                f"It allows {allowed} disruptions with {len(ready)} pods ready; a proof needs one or two, and a pod more."
+            )
+            return proof
+        _try(run, namespace, ready, allowed, proof)
+        _recover(run, namespace, budget, len(ready), proof)
+    except ClusterError as error:
+        proof["problem"] = str(error)
+    return proof
+
+
+def _try(run: Run, namespace: str, ready: list[str], allowed: int, proof: dict[str, Any]) -> None:
+    run.progress(f"evicting one pod of {proof['name']}, then asking for the next", 0.3)
+    for pod in ready[:allowed]:
+        answer = run.cluster.evict(namespace, pod)
+        proof["evictions"].append({"pod": pod, "status": answer.status, "message": answer.body.get("message", "")})
+        if answer.status >= 400:
+            return
+    pod = ready[allowed]
+    answer = run.cluster.evict(namespace, pod, dry_run=True)
+    causes = (answer.body.get("details") or {}).get("causes") or ()
+    proof["refused"] = {
+        "pod": pod,
+        "status": answer.status,
+        "message": answer.body.get("message", ""),
+        "causes": [{"reason": c.get("reason"), "message": c.get("message")} for c in causes],
+    }
+
+
+def _recover(run: Run, namespace: str, budget: Object, wanted: int, proof: dict[str, Any]) -> None:
+    """Watches until as many pods are ready as before, and none of the evicted ones among them."""
+    run.progress(f"waiting until {proof['name']} is whole again", 0.7)
+    if not proof["evictions"]:
+        return
+    began = time.monotonic()
+    dipped = False
+    while (spent := time.monotonic() - began) <= run.parameters.disruption.ready_timeout:
+        count = len(_ready(run, namespace, budget))
+        proof["healthy"].append([round(spent, 2), count])
+        dipped = dipped or count < wanted
+        if dipped and count >= wanted:
+            proof["recovered"] = round(spent, 2)
+            return
+        time.sleep(_POLL)
+
+
+def _ready(run: Run, namespace: str, budget: Object) -> list[str]:
+    selector = budget["spec"].get("selector")
+    return [
+        pod["metadata"]["name"]
+        for pod in workload_pods(run, namespace)
+        if matches(selector, pod["metadata"].get("labels") or {}) and is_ready(pod)
+    ]
