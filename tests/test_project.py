@@ -68,11 +68,15 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     """The project says nothing of where it was made."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     # Written in halves, so that this very file isn't a finding.
-    banned = re.compile("|".join(["files.python" + "hosted", "py" + "pi.org", "registry.npm" + "js", "/work/" + "main"]))
+    banned = re.compile(
+        "|".join(["files.python" + "hosted", "py" + "pi.org", "registry.npm" + "js", "/work/" + "main"])
+    )
     findings = [
         name
         for name in tracked.split("\0")
-        if name and (ROOT / name).is_file() and banned.search((ROOT / name).read_text(encoding="utf-8", errors="ignore"))
+        if name
+        and (ROOT / name).is_file()
+        and banned.search((ROOT / name).read_text(encoding="utf-8", errors="ignore"))
     ]
     assert findings == []
 

@@ -7,11 +7,7 @@ A notebook says `from launchbook import start, display` and the subject that it 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from launchbook import display, disruption, isolation, load, logs, manifests, readiness
-    from launchbook.run import start
+from typing import Any
 
 __all__ = ["display", "disruption", "isolation", "load", "logs", "manifests", "readiness", "start"]
 

@@ -61,6 +61,10 @@ class Followers:
         for thread in self._threads:
             thread.join(timeout=5)
 
+    def elapsed(self) -> float:
+        """Seconds since they were opened."""
+        return time.monotonic() - self._began
+
     @property
     def problems(self) -> list[str]:
         """Why a container could not be followed to the end: one sentence each."""

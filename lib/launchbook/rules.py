@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from launchbook.catalogue import catalogue
+from launchbook.checklist import rules as checklist_rules
 from launchbook.parameters import Environment
-from launchbook.readiness.checklist import rules as checklist_rules
 from launchbook.words import Rule
 
 

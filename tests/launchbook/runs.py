@@ -54,7 +54,9 @@ def write_notebook(path: Path, track: Track, cells: list[str]) -> None:
         "environment: str = ''\nrun_folder: Optional[str] = None\nread_only: bool = False\nconfirm: Optional[str] = None",
         f"run = start({track.subject!r}, vars())",
     ]
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    notebook = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
     notebook.cells = [nbformat.v4.new_code_cell(source) for source in head + cells]
     notebook.cells[1].metadata["tags"] = ["parameters"]
     path.parent.mkdir(parents=True, exist_ok=True)

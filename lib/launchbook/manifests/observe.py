@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ _ACTS = {
     "evict": (("create", "pods", "", "eviction"),),
     "load": (("get", "pods", "", "log"),),
 }  # fmt: skip
+_END = 45.0  # s, for a namespace of the run's own to be gone
 _LEFT = (("v1", "Pod"), ("v1", "ConfigMap"), ("v1", "Service"), ("networking.k8s.io/v1", "NetworkPolicy"))
 
 
@@ -106,12 +108,18 @@ def pods(run: Run) -> list[Object]:
 
 
 def left(run: Run) -> list[str]:
-    """What still carries this run's label, as `Kind/ns/name`; pods that are ending are not counted."""
+    """What still carries this run's label after what is ending has had its time, as `Kind/ns/name`."""
+    deadline = time.monotonic() + _END
+    while (found := _labelled(run)) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found
+
+
+def _labelled(run: Run) -> list[str]:
     return [
         name(item)
         for api_version, kind in (*_LEFT, ("v1", "Namespace"))
         for item in run.cluster.list(kind, api_version=api_version, labels=run.label)
-        if not item["metadata"].get("deletionTimestamp")
     ]
 
 

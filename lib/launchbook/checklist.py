@@ -13,10 +13,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from launchbook.audits import AUDITS
 from launchbook.catalogue import catalogue
 from launchbook.errors import ParametersError
 from launchbook.parameters import Launch
-from launchbook.readiness.audits import AUDITS
 from launchbook.strict_yaml import nearest, parse, validate
 from launchbook.words import Priority, Rule
 
@@ -38,7 +38,7 @@ class Item(BaseModel):
     """One line of the checklist.
 
     check:     id of a check of tracks A to C, or of the catalogue; `subject` is a glob over its subjects
-    audit:     name of a rule that looks at the cluster's objects (`launchbook.readiness.audits.AUDITS`)
+    audit:     name of a rule that looks at the cluster's objects (`launchbook.audits.AUDITS`)
     statement: the question that a person answers under `launch.statements`
     pending:   what the item waits for; it counts as failed until it is answered in another way
     """

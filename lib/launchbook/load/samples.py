@@ -1,0 +1,68 @@
+"""The sample table: one row a request, whatever the engine."""
+
+from __future__ import annotations
+
+import gzip
+import io
+
+import pandas as pd
+
+from launchbook.errors import LaunchbookError
+
+# start: seconds since the epoch at which the request was sent; ms: until its answer was read; name: of the request in
+# the scenario; status: HTTP, 0 where no answer came; failed: by the scenario's expect_status; error: its kind, or ""
+COLUMNS = {"start": "float64", "ms": "float64", "name": "str", "status": "int64", "failed": "bool", "error": "str"}
+
+
+class BadSamples(LaunchbookError):
+    """A result that can't be read as samples."""
+
+
+def from_generator(data: bytes) -> pd.DataFrame:
+    """The generator's gzipped CSV as a sample table, ordered by start.
+
+    A file that ends early (the generator was killed) gives the rows before the break. Raises BadSamples where nothing
+    can be read at all.
+    """
+    text = _unpacked(data)
+    complete = text[: text.rfind("\n") + 1]
+    try:
+        frame = pd.read_csv(io.StringIO(complete), keep_default_na=False)
+        frame["failed"] = frame["failed"].astype(int).astype(bool)
+        table: pd.DataFrame = frame[list(COLUMNS)].astype(COLUMNS)
+        return table.sort_values("start", ignore_index=True)
+    except (ValueError, KeyError) as error:
+        raise BadSamples(f"the generator's samples can't be read: {error}") from None
+
+
+def empty() -> pd.DataFrame:
+    """A sample table without a row."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+
+
+def measured(samples: pd.DataFrame, warmup: float) -> pd.DataFrame:
+    """The samples without the warm-up: `warmup` seconds from the first request."""
+    if samples.empty:
+        return samples
+    later: pd.DataFrame = samples[samples["start"] >= samples["start"].min() + warmup]
+    return later.reset_index(drop=True)
+
+
+def span(samples: pd.DataFrame) -> float:
+    """Seconds from the first request sent to the last answer read; 0 without a sample."""
+    if samples.empty:
+        return 0.0
+    return float((samples["start"] + samples["ms"] / 1000).max() - samples["start"].min())
+
+
+def _unpacked(data: bytes) -> str:
+    out = bytearray()
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            while chunk := file.read(65536):
+                out += chunk
+    except (EOFError, OSError):
+        pass  # cut off: what came before it counts
+    if not out:
+        raise BadSamples("the generator left no samples")
+    return out.decode("utf-8", "replace")

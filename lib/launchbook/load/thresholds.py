@@ -1,0 +1,101 @@
+"""Thresholds in k6's own syntax: parsed, and held against samples.
+
+https://grafana.com/docs/k6/latest/using-k6/thresholds/#threshold-expression-syntax
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from launchbook.errors import ParametersError
+from launchbook.strict_yaml import nearest
+
+_EXPRESSION = re.compile(
+    r"^\s*(?P<aggregate>avg|min|max|med|rate|count|value|p\(\s*(?P<percent>\d+(?:\.\d+)?)\s*\))\s*"
+    r"(?P<relation><=|>=|===|==|!=|<|>)\s*(?P<limit>-?\d+(?:\.\d+)?)\s*$"
+)
+_RELATIONS: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "===": operator.eq,
+    "!=": operator.ne,
+}  # fmt: skip
+# metric -> its kind in k6, which decides what may be asked of it, and its unit
+METRICS = {"http_req_duration": "trend", "http_req_failed": "rate", "http_reqs": "counter", "iterations": "counter"}
+_AGGREGATES = {"trend": ("avg", "min", "med", "max", "p(N)"), "rate": ("rate",), "counter": ("count", "rate")}
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """`metric` with one expression, such as http_req_duration p(95)<500 (ms)."""
+
+    metric: str
+    expression: str
+    aggregate: str
+    relation: str
+    limit: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.metric}: {self.expression}"
+
+    @property
+    def asks_for_rate(self) -> bool:
+        """Whether it asks for at least so many requests/s."""
+        return METRICS[self.metric] == "counter" and self.aggregate == "rate" and self.relation in (">", ">=")
+
+    def holds(self, figure: float) -> bool:
+        """Whether a measured figure keeps it."""
+        return _RELATIONS[self.relation](figure, self.limit)
+
+
+def parse(thresholds: Mapping[str, Sequence[str]]) -> list[Threshold]:
+    """Every threshold of `load.thresholds`.
+
+    Raises ParametersError for a metric or an expression that k6 would not know, with the nearest known name.
+    """
+    return [_parse(metric, text) for metric, texts in thresholds.items() for text in texts]
+
+
+def _parse(metric: str, text: str) -> Threshold:
+    if metric not in METRICS:
+        raise ParametersError(
+            f"load.thresholds: no metric is named {metric!r}{nearest(metric, METRICS)}; known: {', '.join(METRICS)}. "
+            "Nothing was sent."
+        )
+    found = _EXPRESSION.match(text)
+    known = _AGGREGATES[METRICS[metric]]
+    if not found or ("p(N)" if found["percent"] else found["aggregate"]) not in known:
+        raise ParametersError(
+            f"load.thresholds: {metric} can't be held against {text!r}; write one of {', '.join(known)}, a relation and "
+            "a number, such as 'p(95)<500' (ms) or 'rate<0.01'. Nothing was sent."
+        )
+    if found["percent"] and not 0 < float(found["percent"]) <= 100:
+        raise ParametersError(f"load.thresholds: {metric} {text!r}: a percentile lies above 0 and up to 100.")
+    return Threshold(metric, text, found["aggregate"].replace(" ", ""), found["relation"], float(found["limit"]))
+
+
+def figure(threshold: Threshold, samples: pd.DataFrame, seconds: float) -> float | None:
+    """The measured figure of a threshold; None where the samples can't carry it.
+
+    samples: columns ms, failed; seconds: how long they took. Durations are of every request, failed ones too, in ms.
+    """
+    if samples.empty or seconds <= 0:
+        return None
+    if threshold.metric == "http_req_failed":
+        return float(samples["failed"].mean())
+    if threshold.metric in ("http_reqs", "iterations"):
+        return len(samples) / seconds if threshold.aggregate == "rate" else float(len(samples))
+    return trend(samples["ms"].to_numpy(), threshold.aggregate)
+
+
+def trend(values: np.ndarray, aggregate: str) -> float:
+    """avg, min, med, max or p(N) of durations, linear between neighbours as k6 has it."""
+    if aggregate.startswith("p("):
+        return float(np.percentile(values, float(aggregate[2:-1])))
+    simple: dict[str, Callable[[np.ndarray], float]] = {"avg": np.mean, "min": np.min, "med": np.median, "max": np.max}
+    return float(simple[aggregate](values))
