@@ -78,7 +78,9 @@ def _proof(one: Mapping[str, Any], expected: str) -> Check:
     if second["status"] < 300:
         return say(Status.FAIL, f"A further eviction, of {second['pod']}, would have been allowed at once.")
     budget = one["name"].split("/")[1]
-    named = any(c["reason"] == "DisruptionBudget" and budget in (c["message"] or "") for c in second["causes"])
+    # The API server's words: "The disruption budget nats-pdb needs 2 healthy pods and has 2 currently".
+    words = f"budget {budget} "
+    named = any(c["reason"] == "DisruptionBudget" and words in f"{c['message']} " for c in second["causes"])
     if second["status"] != 429 or not named:
         because = f"The next was refused, but not by this budget: {second['status']} {second['message']}"
         return say(Status.UNKNOWN, because)

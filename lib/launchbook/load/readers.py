@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import itertools
 import json
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from launchbook.errors import LaunchbookError
+from launchbook.load.samples import gunzip
 from launchbook.load.thresholds import METRICS, Threshold, trend
 
 Problem = tuple[str, str]
@@ -68,7 +68,7 @@ class Reading:
             if threshold.aggregate == "count":
                 return float(self.count)
             return self.count / self.seconds if self.seconds else None
-        return trend(self.durations, threshold.aggregate)
+        return trend(self.durations, threshold.aggregate) if len(self.durations) else None
 
 
 def read(path: Path) -> Reading:
@@ -91,16 +91,10 @@ def read(path: Path) -> Reading:
 def _text(path: Path, data: bytes) -> tuple[str, bool]:
     if data[:2] != b"\x1f\x8b":
         return data.decode("utf-8", "replace"), False
-    out, cut = bytearray(), False
-    try:
-        with gzip.open(io.BytesIO(data)) as file:
-            while chunk := file.read(1 << 20):
-                out += chunk
-    except (EOFError, OSError):
-        cut = True
+    out, whole = gunzip(data)
     if not out:
         raise Foreign(f"{path}: its gzip stream holds nothing that can be read.")
-    return out.decode("utf-8", "replace"), cut
+    return out.decode("utf-8", "replace"), not whole
 
 
 def _by_shape(path: Path, text: str) -> Reading:

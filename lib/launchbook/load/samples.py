@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import io
+import zlib
 
 import pandas as pd
 
@@ -55,14 +55,17 @@ def span(samples: pd.DataFrame) -> float:
     return float((samples["start"] + samples["ms"] / 1000).max() - samples["start"].min())
 
 
-def _unpacked(data: bytes) -> str:
-    out = bytearray()
+def gunzip(data: bytes) -> tuple[bytes, bool]:
+    """What a gzip stream holds, and whether it is whole; of one that is cut off, everything up to the cut."""
+    stream = zlib.decompressobj(wbits=31)
     try:
-        with gzip.open(io.BytesIO(data)) as file:
-            while chunk := file.read(65536):
-                out += chunk
-    except (EOFError, OSError):
-        pass  # cut off: what came before it counts
+        return stream.decompress(data) + stream.flush(), stream.eof
+    except zlib.error:
+        return b"", False
+
+
+def _unpacked(data: bytes) -> str:
+    out, _ = gunzip(data)
     if not out:
         raise BadSamples("the generator left no samples")
     return out.decode("utf-8", "replace")

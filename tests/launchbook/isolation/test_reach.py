@@ -1,0 +1,166 @@
+"""networking.k8s.io/v1, rule by rule: each form of peer, port and default with its exact answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from launchbook.isolation.reach import ALL, Outside, Pod, World, allows, intersect, outside, reach, union
+
+API = Pod("t/api", "t", {"app": "api"})
+OTHER = Pod("t/other", "t", {"app": "other"}, ip="10.0.0.7")
+NATS = Pod("a/nats", "a", {"app": "nats"}, (("client", "TCP", 4222), ("client", "UDP", 4223)), ip="10.0.0.9")
+NAMESPACES = {"t": {"team": "triad"}, "a": {}}
+
+
+def policy(spec: Mapping[str, Any], namespace: str = "a", name: str = "p") -> dict[str, Any]:
+    return {"kind": "NetworkPolicy", "metadata": {"name": name, "namespace": namespace}, "spec": dict(spec)}
+
+
+def ports(*policies: Mapping[str, Any], source: Any = API, destination: Any = NATS, protocol: str = "TCP") -> Any:
+    return reach(World(tuple(policies), NAMESPACES), source, destination, protocol).ports
+
+
+def from_(*peers: Any, **rule: Any) -> dict[str, Any]:
+    return policy({"podSelector": {}, "ingress": [{"from": list(peers), **rule}]})
+
+
+TEAM = {"namespaceSelector": {"matchLabels": {"team": "triad"}}}
+NAMED = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "t"}}}
+
+
+@pytest.mark.parametrize(
+    ("policies", "expected"),
+    [
+        ([], ALL),
+        ([policy({"podSelector": {}})], ()),
+        ([policy({"podSelector": {}, "ingress": []})], ()),
+        ([policy({"podSelector": {}, "ingress": [{}]})], ALL),
+        ([policy({"podSelector": {}, "ingress": [{"from": []}]})], ALL),
+        ([policy({"podSelector": {"matchLabels": {"app": "other"}}})], ALL),
+        ([policy({"podSelector": {}}, namespace="t")], ALL),
+        ([policy({"podSelector": {}, "policyTypes": ["Egress"]})], ALL),
+        ([policy({"podSelector": {}, "policyTypes": ["Egress"]}, namespace="t")], ()),
+        ([policy({"podSelector": {}, "egress": [{}]}, namespace="t")], ALL),
+        ([from_({"podSelector": {}})], ()),
+        ([from_({"namespaceSelector": {}})], ALL),
+        ([from_(TEAM)], ALL),
+        ([from_(NAMED)], ALL),
+        ([from_({**TEAM, "podSelector": {"matchLabels": {"app": "api"}}})], ALL),
+        ([from_({**TEAM, "podSelector": {"matchLabels": {"app": "x"}}})], ()),
+        ([from_(TEAM, ports=[{"port": 4222}])], ((4222, 4222),)),
+        ([from_(TEAM, ports=[{"port": 4222, "protocol": "UDP"}])], ()),
+        ([from_(TEAM, ports=[{"protocol": "TCP"}])], ALL),
+        ([from_(TEAM, ports=[])], ALL),
+        ([from_(TEAM, ports=[{"port": "client"}])], ((4222, 4222),)),
+        ([from_(TEAM, ports=[{"port": "absent"}])], ()),
+        ([from_(TEAM, ports=[{"port": 8000, "endPort": 8100}, {"port": 80}])], ((80, 80), (8000, 8100))),
+        ([policy({"podSelector": {}}), from_(TEAM, ports=[{"port": 80}])], ((80, 80),)),
+    ],
+)
+def test_ingress_from_a_pod_of_another_namespace(policies: list[Any], expected: Any) -> None:
+    """What t/api may reach on a/nats over TCP."""
+    assert ports(*policies) == expected
+
+
+def test_egress_and_ingress_must_both_allow() -> None:
+    """An edge is open where the two sides' ports meet."""
+    out = policy(
+        {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": [{"port": 4000, "endPort": 4222}]}]}, "t"
+    )
+    assert ports(out, from_(TEAM, ports=[{"port": 4200, "endPort": 5000}])) == ((4200, 4222),)
+
+
+def test_an_egress_named_port_is_the_destinations_own() -> None:
+    """The name is looked up on the pod that is reached."""
+    out = policy({"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": [{"port": "client"}]}]}, "t")
+    assert ports(out) == ((4222, 4222),)
+    udp = policy({"podSelector": {}, "egress": [{"ports": [{"port": "client", "protocol": "UDP"}]}]}, "t")
+    assert ports(udp, protocol="UDP") == ((4223, 4223),)
+
+
+@pytest.mark.parametrize(("address", "expected"), [("192.0.2.9", ALL), ("192.0.2.200", ()), ("203.0.113.1", ())])
+def test_an_ip_block_with_an_exception(address: str, expected: Any) -> None:
+    """Inside the block but not in its exception."""
+    block = {"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.128/25"]}}
+    assert ports(from_(block), source=Outside(address, address)) == expected
+
+
+def test_outside_is_cut_where_blocks_begin_and_end() -> None:
+    """The ranges are disjoint, whole, and none is split by a block."""
+    block = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}
+    assert [part.name for part in outside([from_(block)])] == [
+        "0.0.0.0-9.255.255.255",
+        "10.0.0.0-10.0.255.255",
+        "10.1.0.0-10.1.255.255",
+        "10.2.0.0-10.255.255.255",
+        "11.0.0.0-255.255.255.255",
+    ]
+
+
+def test_a_pod_on_its_nodes_network_is_not_governed() -> None:
+    """Policies select pods by their own address, which such a pod has not."""
+    host = Pod("a/host", "a", {"app": "nats"}, host_network=True)
+    assert ports(policy({"podSelector": {}}), destination=host) == ALL
+
+
+def test_the_reason_names_the_rules() -> None:
+    """A reader finds the policy that decides, on each side."""
+    answer = reach(World((policy({"podSelector": {}}),), NAMESPACES), API, NATS, "TCP")
+    assert answer.because == "egress: no policy selects t/api; ingress: denied by a/p"
+
+
+RANGES = st.lists(st.tuples(st.integers(1, 200), st.integers(1, 200)).map(lambda r: (min(r), max(r))))
+
+
+@given(RANGES, RANGES)
+def test_port_ranges_are_sets(one: list[Any], other: list[Any]) -> None:
+    """union() and intersect() agree with sets of numbers."""
+    as_set = lambda ranges: {n for a, b in ranges for n in range(a, b + 1)}  # noqa: E731
+    assert as_set(union([*one, *other])) == as_set(one) | as_set(other)
+    assert as_set(intersect(union(one), union(other))) == as_set(one) & as_set(other)
+
+
+PEERS = st.sampled_from(
+    [TEAM, NAMED, {"podSelector": {}}, {"namespaceSelector": {}}, {"podSelector": {"matchLabels": {"app": "x"}}}]
+)
+SPECS = st.fixed_dictionaries(
+    {"podSelector": st.sampled_from([{}, {"matchLabels": {"app": "nats"}}, {"matchLabels": {"app": "x"}}])},
+    optional={
+        "ingress": st.lists(
+            st.fixed_dictionaries(
+                {}, optional={"from": st.lists(PEERS, max_size=2), "ports": st.just([{"port": 4222}])}
+            ),
+            max_size=2,
+        )
+    },
+)
+
+
+@given(st.lists(SPECS, max_size=4), st.randoms(use_true_random=False))
+def test_the_order_of_policies_never_matters(specs: list[Any], random: Any) -> None:
+    """Policies add up."""
+    policies = [policy(spec, name=f"p{n}") for n, spec in enumerate(specs)]
+    shuffled = random.sample(policies, len(policies))
+    assert ports(*policies) == ports(*shuffled)
+
+
+@given(st.lists(SPECS, min_size=1, max_size=4), SPECS)
+def test_a_policy_opens_only_by_its_own_rules(specs: list[Any], more: Any) -> None:
+    """To a pod that is isolated already, a further policy never closes, and opens only what it allows itself."""
+    policies = [policy({"podSelector": {}}), *(policy(spec, name=f"p{n}") for n, spec in enumerate(specs))]
+    added = policy(more, name="added")
+    before, after = ports(*policies), ports(*policies, added)
+    alone = ports(policy({"podSelector": {}}), added)
+    assert set(after) <= {*union([*before, *alone])}
+    assert intersect(after, before) == before
+
+
+def test_allows_asks_the_ranges() -> None:
+    """Ends included."""
+    answer = reach(World((from_(TEAM, ports=[{"port": 80, "endPort": 90}]),), NAMESPACES), API, NATS, "TCP")
+    assert [allows(answer, port) for port in (79, 80, 90, 91)] == [False, True, True, False]

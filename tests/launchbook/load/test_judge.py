@@ -1,0 +1,115 @@
+"""Load judged: what makes figures worthless, what they say otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from launchbook.errors import ParametersError
+from launchbook.load import judge
+from launchbook.load.judge import Plan
+from launchbook.load.thresholds import figure, parse
+from launchbook.words import Status
+
+THRESHOLDS = parse({"http_reqs": ["rate>=100"], "http_req_failed": ["rate<0.01"], "http_req_duration": ["p(95)<500"]})
+PLAN = Plan(vus=50, think_time=0.1, duration=60.0)
+
+
+def samples(count: int = 6000, failed: int = 0, ms: float = 20.0) -> pd.DataFrame:
+    flags = np.arange(count) < failed
+    return pd.DataFrame(
+        {"start": np.linspace(0, 60, count), "ms": ms, "failed": flags, "error": np.where(flags, "status 500", "")}
+    )
+
+
+def health(cpu: float = 0.4, lag: float = 0.01) -> pd.DataFrame:
+    return pd.DataFrame({"cpu": [cpu] * 60, "lag": [lag] * 60})
+
+
+def judged(frame: pd.DataFrame, seconds: float = 60.0, plan: Plan = PLAN, **changed: Any) -> tuple[str, list[str]]:
+    given = {"health": health(), "cores": 1.0, "complete": True, **changed}
+    reasons = judge.invalid(frame, given.pop("health"), plan, THRESHOLDS, seconds=seconds, **given)
+    found = judge.findings(frame, THRESHOLDS, seconds)
+    return judge.outcome(len(frame), reasons, found), [r.id for r in reasons]
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (judged(samples(6000)), ("PASS", [])),
+        (judged(samples(5990)), ("FAIL", [])),
+        (judged(samples(9000, failed=180)), ("FAIL", [])),
+        (judged(samples(9000, ms=900)), ("FAIL", [])),
+        (judged(samples(9000), health=health(cpu=0.95)), ("INVALID", ["generator-saturated"])),
+        (judged(samples(9000), health=health(cpu=0.095), cores=0.1), ("INVALID", ["generator-saturated"])),
+        (judged(samples(9000), health=health(lag=0.4)), ("INVALID", ["generator-saturated"])),
+        (judged(samples(9000), health=health().iloc[:0]), ("INVALID", ["generator-unseen"])),
+        (judged(samples(9000), complete=False), ("INVALID", ["truncated"])),
+        (judged(samples(9000), seconds=30.0), ("INVALID", ["truncated"])),
+        (judged(samples(9000), plan=Plan(5, 0.1, 60.0)), ("INVALID", ["rate-out-of-reach"])),
+        (judged(samples(90), seconds=60.0), ("INVALID", ["too-few-samples"])),
+        (judged(samples(0), seconds=0.0), ("NO DATA", ["truncated", "too-few-samples"])),
+    ],
+)  # fmt: skip
+def test_an_outcome(result: Any, expected: Any) -> None:
+    """6000 requests in 60 s are 100/s, which keeps rate>=100; ten fewer do not."""
+    assert result == expected
+
+
+def test_little_s_law_is_said_with_its_figures() -> None:
+    """A script that can't reach the target says so, not the system."""
+    reasons = judge.invalid(
+        samples(9000), health(), Plan(5, 0.1, 60.0), THRESHOLDS, cores=1.0, complete=True, seconds=60.0
+    )
+    assert [r.message for r in reasons] == [
+        "5 VUs with 0.1 s think time send at most 50.0 requests/s, however fast the target is; 100 are asked for."
+    ]
+
+
+def test_a_think_time_bound_rate_is_called_a_floor() -> None:
+    """PASS, and no claim of capacity."""
+    found = judge.findings(samples(9000), THRESHOLDS, 60.0)
+    rate = judge.thresholds(found, "PASS", PLAN, {})[0]
+    assert (rate.status, rate.measured) == (Status.PASS, "rate = 150.0 /s")
+    assert rate.because.endswith("this rate is a floor, not the capacity.")
+
+
+def test_errors_are_named_in_the_failed_threshold() -> None:
+    """The reader sees what failed."""
+    found = judge.findings(samples(9000, failed=180), THRESHOLDS, 60.0)
+    check = judge.thresholds(found, "FAIL", PLAN, {"status 500": 180})[1]
+    assert (check.status, check.measured, check.because) == (
+        Status.FAIL,
+        "rate = 2.00 %",
+        "It does not hold. Errors: 180 x status 500.",
+    )
+
+
+def test_an_invalid_result_judges_no_threshold() -> None:
+    """Figures of a starved generator neither pass nor fail the system."""
+    found = judge.findings(samples(9000), THRESHOLDS, 60.0)
+    assert {c.status for c in judge.thresholds(found, "INVALID", PLAN, {})} == {Status.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ({"http_req_durations": ["p(95)<500"]}, "did you mean 'http_req_duration'"),
+        ({"http_req_duration": ["p95<500"]}, "such as 'p\\(95\\)<500'"),
+        ({"http_req_duration": ["rate<0.01"]}, "write one of avg, min"),
+        ({"http_req_failed": ["p(95)<1"]}, "write one of rate"),
+        ({"http_req_duration": ["p(101)<1"]}, "percentile"),
+    ],
+)
+def test_a_threshold_that_k6_would_not_know(thresholds: Any, message: str) -> None:
+    """Before a request is sent, with the nearest known name."""
+    with pytest.raises(ParametersError, match=message):
+        parse(thresholds)
+
+
+def test_zero_samples_hold_no_threshold() -> None:
+    """An empty table has no figure, not a good one."""
+    assert [figure(t, samples(0), 0.0) for t in THRESHOLDS] == [None, None, None]

@@ -1,0 +1,112 @@
+"""`launchbook load-verdict` on results of several shapes, good and broken. Shapes as k6's documentation has them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from launchbook.load.verdict import command
+
+SUMMARY = {
+    "metrics": {
+        "http_reqs": {"type": "counter", "contains": "default", "values": {"count": 9000, "rate": 150.0}},
+        "http_req_failed": {"type": "rate", "contains": "default", "values": {"rate": 0.0, "passes": 0, "fails": 9000}},
+        "http_req_duration": {
+            "type": "trend", "contains": "time", "values": {"avg": 12.0, "med": 11.0, "max": 90.0, "p(95)": 31.0},
+            "thresholds": {"p(95)<500": {"ok": True}},
+        },
+    }
+}  # fmt: skip
+EXPORT = {
+    "metrics": {
+        "http_reqs": {"count": 9000, "rate": 150.0},
+        "http_req_failed": {"value": 0.02, "passes": 180, "fails": 8820, "thresholds": {"rate<0.01": True}},
+        "http_req_duration": {"avg": 12.0, "p(95)": 31.0},
+    }
+}
+
+
+def ndjson(count: int, failed: int = 0, ms: float = 20.0) -> str:
+    lines = []
+    for n in range(count):
+        at = f"2026-11-24T00:{n // 600:02d}:{n // 10 % 60:02d}.{n % 10}00Z"
+        tags = {"status": "500" if n < failed else "200"}
+        for metric, value in (("http_reqs", 1), ("http_req_duration", ms), ("http_req_failed", int(n < failed))):
+            lines.append(
+                json.dumps({"type": "Point", "metric": metric, "data": {"time": at, "value": value, "tags": tags}})
+            )
+    return "\n".join(lines) + "\n"
+
+
+SCENARIO = (
+    "thresholds:\n  http_reqs: ['rate>=9']\n  http_req_failed: ['rate<0.01']\n  http_req_duration: ['p(95)<500']\n"
+)
+
+
+def verdict(tmp_path: Path, data: bytes | str, scenario: str | None = SCENARIO) -> tuple[dict[str, Any], int]:
+    file = tmp_path / "result"
+    file.write_bytes(data.encode() if isinstance(data, str) else data)
+    given = None
+    if scenario is not None:
+        given = tmp_path / "scenario.yaml"
+        given.write_text(scenario)
+    text, code = command([file], given)
+    return json.loads(text), code
+
+
+@pytest.mark.parametrize(
+    ("data", "outcome", "code", "reasons"),
+    [
+        (json.dumps(SUMMARY), "PASS", 0, []),
+        (json.dumps(EXPORT), "FAIL", 1, ["threshold"]),
+        (ndjson(600), "PASS", 0, []),
+        (ndjson(600, failed=12), "FAIL", 1, ["threshold"]),
+        (ndjson(600, ms=900), "FAIL", 1, ["threshold"]),
+        (gzip.compress(ndjson(600).encode()), "PASS", 0, []),
+        (gzip.compress(ndjson(600).encode())[:-200], "INVALID", 4, ["truncated"]),
+        (ndjson(600)[:-30], "INVALID", 4, ["truncated"]),
+        (ndjson(20), "INVALID", 4, ["too-few-samples"]),
+        (ndjson(600, ms=-5), "INVALID", 4, ["impossible"]),
+        (b"", "NO DATA", 4, ["no-requests"]),
+        (json.dumps({"metrics": {}}), "NO DATA", 4, ["no-requests"]),
+        ("<html>", "INVALID", 4, ["unreadable"]),
+        (json.dumps({"metrics": {**SUMMARY["metrics"], "dropped_iterations": {"values": {"count": 7}}}}), "INVALID", 4, ["generator-saturated"]),
+    ],
+)  # fmt: skip
+def test_a_result(tmp_path: Path, data: Any, outcome: str, code: int, reasons: list[str]) -> None:
+    """Outcome, exit code and the reasons' ids."""
+    found, exit_code = verdict(tmp_path, data)
+    ids = [reason["id"] for reason in found["reasons"]]
+    assert (found["outcome"], exit_code) == (outcome, code)
+    assert set(reasons) <= set(ids)
+    assert bool(ids) == bool(reasons)
+
+
+def test_a_figure_that_the_summary_lacks_is_no_pass(tmp_path: Path) -> None:
+    """p(99) isn't in k6's summary unless it was asked for."""
+    found, code = verdict(tmp_path, json.dumps(SUMMARY), "thresholds: {http_req_duration: ['p(99)<500']}\n")
+    assert code == 4
+    assert found["reasons"][-1]["message"] == "http_req_duration: p(99)<500: the results don't hold p(99)."
+
+
+def test_the_runs_own_samples_are_read(tmp_path: Path) -> None:
+    """The evidence of a run is a result like any other."""
+    frame = pd.DataFrame({"start": [n / 10 for n in range(600)], "ms": 20.0, "failed": False})
+    frame.to_parquet(tmp_path / "samples.parquet")
+    text, code = command([tmp_path / "samples.parquet"], None)
+    assert code == 1
+    assert json.loads(text)["reasons"][0]["message"].startswith("http_reqs: rate>=100 does not hold")
+
+
+def test_summaries_are_not_merged(tmp_path: Path) -> None:
+    """Percentiles don't add up."""
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(json.dumps(SUMMARY))
+    text, code = command([tmp_path / "a", tmp_path / "b"], None)
+    assert code == 4
+    assert "percentiles don't add up" in text

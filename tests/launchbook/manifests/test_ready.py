@@ -1,0 +1,82 @@
+"""When an object is ready, and when waiting is in vain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from launchbook.manifests.ready import pod_failure, serving, state_of
+
+
+def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": "x", "generation": 2}, "spec": {"replicas": 2, **spec}, "status": status}
+
+
+UP = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
+
+
+@pytest.mark.parametrize(
+    ("item", "state", "because"),
+    [
+        (workload("Deployment", UP), "ready", "2 of 2 pods are ready"),
+        (workload("Deployment", {**UP, "readyReplicas": 1}), "waiting", "1 of 2 pods are ready"),
+        (workload("Deployment", {**UP, "replicas": 3}), "waiting", "1 pods of an older revision are still there"),
+        (workload("Deployment", {**UP, "observedGeneration": 1}), "waiting", "its controller has not seen this generation yet"),
+        (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "b"}), "waiting", "2 of 2 pods have the newest revision"),
+        (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "a"}), "ready", "2 of 2 pods are ready"),
+        (workload("DaemonSet", {"observedGeneration": 2}), "waiting", "it is scheduled on no node"),
+        (workload("PodDisruptionBudget", {"observedGeneration": 2, "expectedPods": 0}), "waiting", "it selects no pod"),
+        (workload("PodDisruptionBudget", {}), "waiting", "the disruption controller has not seen it yet"),
+        (workload("ConfigMap", {}), "ready", "it exists"),
+        ({"kind": "ConfigMap", "metadata": {"name": "x", "deletionTimestamp": "now"}}, "failed", "it is being deleted"),
+    ],
+)  # fmt: skip
+def test_a_kind(item: Any, state: str, because: str) -> None:
+    """By kind as kstatus has it, with its blind spots."""
+    found = state_of(item)
+    assert (found.state, found.because) == (state, because)
+
+
+def pod(**container: Any) -> dict[str, Any]:
+    status = {"containerStatuses": [{"name": "c", "image": "i:1", "restartCount": 0, **container}]}
+    return {"metadata": {"name": "p"}, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("item", "cause"),
+    [
+        (pod(state={"waiting": {"reason": "ContainerCreating"}}), None),
+        (pod(state={"waiting": {"reason": "CrashLoopBackOff"}}, restartCount=1), None),
+        (pod(state={"waiting": {"reason": "ErrImagePull"}}), "pod p, container c: ErrImagePull, the image can't be pulled (i:1)"),
+        (pod(state={"waiting": {"reason": "CreateContainerConfigError", "message": "secret \"s\" not found"}}), 'pod p, container c: CreateContainerConfigError, its configuration is wrong (i:1): secret "s" not found'),
+        (pod(state={}, restartCount=3, ready=False, lastState={"terminated": {"exitCode": 2, "reason": "Error"}}), "pod p, container c: ended 3 times, last with exit code 2 (Error)"),
+        ({"metadata": {"name": "p"}, "status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes"}]}}, "pod p can't be scheduled: 0/2 nodes"),
+    ],
+)  # fmt: skip
+def test_why_a_pod_will_not_start(item: Any, cause: str | None) -> None:
+    """In seconds, with the cause, and never for what ordinarily passes."""
+    assert pod_failure(item) == cause
+
+
+def test_a_deployment_fails_with_its_pods_cause() -> None:
+    """The workload says what its pod can't say by itself."""
+    broken = pod(state={"waiting": {"reason": "ErrImagePull"}})
+    found = state_of(workload("Deployment", {**UP, "readyReplicas": 0}), [broken])
+    assert found.state == "failed"
+    assert found.because == "0 of 2 pods are ready: pod p, container c: ErrImagePull, the image can't be pulled (i:1)"
+
+
+def test_refused_pods_are_told_by_their_event() -> None:
+    """A quota leaves no pod to look at."""
+    event = {"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota: compute"}
+    found = state_of(workload("Deployment", {**UP, "readyReplicas": 0}), [], [event])
+    assert found.because == "0 of 2 pods are ready: its pods are refused: exceeded quota: compute"
+
+
+def test_a_service_needs_a_ready_endpoint() -> None:
+    """An object that exists and sends its callers nowhere isn't ready."""
+    service = {"spec": {"selector": {"a": "b"}}}
+    assert serving(service, []).state == "waiting"
+    assert serving(service, [{"endpoints": [{"conditions": {"ready": False}}]}]).state == "waiting"
+    assert serving(service, [{"endpoints": [{"conditions": {"ready": True}}]}]).state == "ready"
