@@ -40,7 +40,8 @@ lint: $(READY)  ## ruff, mypy, import-linter, notebooks without outputs
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/bare_notebooks.py
 
-bench: lab  ## each figure beside a peer's or a limit, in one run
+bench: $(READY)  ## each figure beside a peer's or a limit, in one run
+	@$(BIN)/lab build
 	@$(BIN)/python -m bench
 
 lock: $(READY)  ## resolve pyproject.toml anew into requirements.lock

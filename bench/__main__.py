@@ -1,0 +1,70 @@
+"""`make bench`: each figure beside its limit, measured in one run. Prints a Markdown table.
+
+The lab is this command's own, so that nothing that runs elsewhere is timed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+from tabulate import tabulate
+
+from lab.lab import Lab
+
+ROOT = Path(__file__).parents[1]
+NAME = "bench"
+UP_LIMIT = 10.0  # s, `lab up` to ready nodes, with everything in the cache
+RUN_LIMIT = 60.0  # s, by which a run may be longer than its load phase
+
+
+def main() -> int:
+    """0 where every figure keeps its limit."""
+    started = Lab(NAME)
+    try:
+        began = time.monotonic()
+        status = started.up(2)
+        up = time.monotonic() - began
+        program, kubeconfig = started.kubectl()
+        role = ROOT / "parameters" / "launchbook-role.yaml"
+        command = [program, "--kubeconfig", kubeconfig, "apply", "--server-side", "-f", role]
+        subprocess.run(command, check=True, capture_output=True)
+        whole, load = _run(Path(status["kubeconfig"]["launchbook"]))
+    finally:
+        started.down()
+    rows = [
+        ["lab up, two nodes ready, warm", f"{up:.1f} s", f"{UP_LIMIT:g} s", f"{up / UP_LIMIT:.2f}"],
+        [
+            "launchbook run past its load phase",
+            f"{whole - load:.1f} s",
+            f"{RUN_LIMIT:g} s",
+            f"{(whole - load) / RUN_LIMIT:.2f}",
+        ],
+    ]
+    print(tabulate(rows, ["work", "measured", "limit", "ratio"], tablefmt="pipe"))
+    return int(up > UP_LIMIT or whole - load > RUN_LIMIT)
+
+
+def _run(kubeconfig: Path) -> tuple[float, float]:
+    """Seconds of a whole run of the lab's environment, and of its load phase."""
+    text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
+    text["cluster"] = {"context": NAME, "kubeconfig": str(kubeconfig)}
+    text["manifests"]["path"] = str(ROOT / "parameters" / text["manifests"]["path"])
+    text["launch"]["checklist"] = str(ROOT / "parameters" / text["launch"]["checklist"])
+    parameters = ROOT / "outputs" / "bench.yaml"
+    parameters.write_text(yaml.safe_dump(text))
+    began = time.monotonic()
+    launchbook = [sys.executable, "-m", "launchbook", "run", str(parameters), "--complete"]
+    subprocess.run(launchbook, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    whole = time.monotonic() - began
+    parameters.unlink()
+    results = json.loads((ROOT / "outputs" / "latest" / "documents" / "load-test-results.json").read_text())
+    return whole, results["state"]["testRunDurationMs"] / 1000
+
+
+if __name__ == "__main__":
+    sys.exit(main())
