@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from launchbook.errors import ClusterError
@@ -12,6 +12,7 @@ from launchbook.pods import await_running, ensure_namespace, pod
 from launchbook.run import Run
 
 PORT = 8080
+_POLICY = "canary-deny"
 _START = 60.0  # s, for a canary's pods to run
 _OPEN_ATTEMPTS = 10  # a route to a new pod takes a moment
 Object = dict[str, Any]
@@ -52,7 +53,7 @@ def enforcement(run: Run) -> dict[str, Any]:
     """Open, then denied, on every node: {"problem": str | None, "nodes": [{"node", "open", "blocked", "lag", "because"}]}.
 
     open, blocked: whether the listener answered before, and was silent after, the policy (None: could not be tried);
-    lag: seconds from applying the policy to the first block. Everything it made is gone when it returns.
+    lag: seconds from applying the policy to the last of the confirmed blocks. Everything it made is gone when it returns.
     """
     found: dict[str, Any] = {"problem": None, "nodes": []}
     if not run.allowed("probe"):
@@ -77,43 +78,61 @@ def enforcement(run: Run) -> dict[str, Any]:
 
 
 def _canaries(run: Run, namespace: str, nodes: list[str]) -> list[dict[str, Any]]:
-    run.progress("starting a listener on every node", 0.1)
-    names = {node: f"canary-{n}" for n, node in enumerate(nodes)}
-    for node, name in names.items():
-        run.cluster.create(listener(run, name, {"launchbook.io/canary": "listener"}, node))
-    run.cluster.create(prober(run, "canary-prober", namespace, {"launchbook.io/canary": "prober"}))
-    await_running(run.cluster, namespace, "canary-prober", _START)
-    rows: dict[str, dict[str, Any]] = {}
-    addresses: dict[str, str] = {}
-    for node, name in names.items():
-        rows[node] = {"node": node, "open": None, "blocked": None, "lag": None, "because": ""}
+    run.progress("starting a listener and a prober on every node", 0.1)
+    for n, node in enumerate(nodes):
+        run.cluster.create(listener(run, f"canary-{n}", {"launchbook.io/canary": "listener"}, node))
+        run.cluster.create(prober(run, f"canary-prober-{n}", namespace, {"launchbook.io/canary": "prober"}, node))
+    rows: dict[str, dict[str, Any]] = {
+        node: {"node": node, "open": None, "blocked": None, "lag": None, "because": ""} for node in nodes
+    }
+    addresses, probers = {}, []
+    for n, node in enumerate(nodes):
         try:
-            addresses[node] = await_running(run.cluster, namespace, name, _START)["status"]["podIP"]
+            addresses[node] = await_running(run.cluster, namespace, f"canary-{n}", _START)["status"]["podIP"]
+            await_running(run.cluster, namespace, f"canary-prober-{n}", _START)
+            probers.append(f"canary-prober-{n}")
         except ClusterError as error:
             rows[node]["because"] = str(error)
-    before = _round(run, namespace, addresses, _OPEN_ATTEMPTS)
-    for node, seen in before.items():
-        rows[node]["open"] = ALLOWED in seen
-        if ALLOWED not in seen:
-            rows[node]["because"] = f"Its listener never answered before the policy: {', '.join(dict.fromkeys(seen))}."
-    reached = {node: address for node, address in addresses.items() if rows[node]["open"]}
+    # A prober on a broken node reaches nobody: each listener is held against the probers that did reach it.
+    before = _round(run, namespace, probers, addresses, _OPEN_ATTEMPTS)
+    witnesses = {node: [p for p in probers if ALLOWED in before[p][node]] for node in addresses}
+    for node, seen_by in witnesses.items():
+        rows[node]["open"] = bool(seen_by)
+        if not seen_by:
+            said = dict.fromkeys(outcome for p in probers for outcome in before[p][node])
+            rows[node]["because"] = f"Its listener never answered before the policy: {', '.join(said) or 'not probed'}."
+    reached = {node: address for node, address in addresses.items() if witnesses[node]}
     run.progress("denying everybody, and waiting until every listener falls silent", 0.6)
     run.cluster.create(_deny(run, namespace))
-    _await_block(run, namespace, reached, rows)
+    _await_block(run, namespace, reached, witnesses, rows)
+    _still_alive(run, namespace, reached, witnesses, rows)
     return list(rows.values())
 
 
-def _await_block(run: Run, namespace: str, addresses: dict[str, str], rows: dict[str, dict[str, Any]]) -> None:
+def _await_block(
+    run: Run,
+    namespace: str,
+    addresses: dict[str, str],
+    witnesses: dict[str, list[str]],
+    rows: dict[str, dict[str, Any]],
+) -> None:
     """Polls until every node blocked `confirmations` times in a row, or the deadline is over."""
     isolation = run.parameters.isolation
     began = time.monotonic()
     left = dict(addresses)
     while left:
-        asked = time.monotonic() - began
-        seen = _round(run, namespace, left, isolation.confirmations)
+        seen = _round(
+            run, namespace, sorted({p for node in left for p in witnesses[node]}), left, isolation.confirmations
+        )
         for node in list(left):
-            if len(seen[node]) >= isolation.confirmations and set(seen[node]) <= {DROPPED, REFUSED}:
-                rows[node] |= {"blocked": True, "lag": round(asked, 2), "because": "Open, then denied."}
+            outcomes = [seen[p][node] for p in witnesses[node]]
+            if all(len(o) >= isolation.confirmations and set(o) <= {DROPPED, REFUSED} for o in outcomes):
+                lag = round(time.monotonic() - began, 2)
+                rows[node] |= {
+                    "blocked": True,
+                    "lag": lag,
+                    "because": "Open, denied, and open again without the policy.",
+                }
                 del left[node]
         if time.monotonic() - began > isolation.enforcement_deadline:
             break
@@ -124,24 +143,44 @@ def _await_block(run: Run, namespace: str, addresses: dict[str, str], rows: dict
         }
 
 
-def _round(run: Run, namespace: str, addresses: dict[str, str], attempts: int) -> dict[str, list[str]]:
+def _still_alive(
+    run: Run,
+    namespace: str,
+    addresses: dict[str, str],
+    witnesses: dict[str, list[str]],
+    rows: dict[str, dict[str, Any]],
+) -> None:
+    """Without the policy each listener must answer again: one that died meanwhile was silent for another reason."""
+    blocked = {node: address for node, address in addresses.items() if rows[node]["blocked"]}
+    if not blocked:
+        return
+    run.cluster.delete("NetworkPolicy", _POLICY, namespace, api_version="networking.k8s.io/v1")
+    seen = _round(run, namespace, sorted({p for node in blocked for p in witnesses[node]}), blocked, _OPEN_ATTEMPTS)
+    for node in blocked:
+        if not all(ALLOWED in seen[p][node] for p in witnesses[node]):
+            because = "It fell silent, but did not answer again once the policy was gone, so it may have been down."
+            rows[node] |= {"blocked": None, "because": because}
+
+
+def _round(
+    run: Run, namespace: str, probers: list[str], addresses: dict[str, str], attempts: int
+) -> dict[str, dict[str, list[str]]]:
+    """Prober -> node -> the outcome of each attempt at its listener; all probers at once."""
     targets = [Target(node, address, PORT, attempts) for node, address in addresses.items()]
-    return connect(run.cluster, namespace, "canary-prober", targets, run.parameters.isolation.probe_timeout)
+    timeout = run.parameters.isolation.probe_timeout
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        asked = {p: pool.submit(connect, run.cluster, namespace, p, targets, timeout) for p in probers}
+        return {p: future.result() for p, future in asked.items()}
 
 
 def _deny(run: Run, namespace: str) -> Object:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": "canary-deny", "namespace": namespace, "labels": dict(run.label)},
+        "metadata": {"name": _POLICY, "namespace": namespace, "labels": dict(run.label)},
         "spec": {
             "podSelector": {"matchLabels": {"launchbook.io/canary": "listener"}},
             "policyTypes": ["Ingress"],
             "ingress": [],
         },
     }
-
-
-def nodes(found: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Node -> its row."""
-    return {row["node"]: row for row in found}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from launchbook.errors import ParametersError
+from launchbook.isolation.policy import validate
 from launchbook.isolation.reach import ALL, PROTOCOLS, End, Outside, Pod, Range, World, outside, reach
 from launchbook.render import render
 
@@ -20,7 +21,7 @@ COLUMNS = ("source", "destination", "protocol", "ports", "because")
 def command(paths: Sequence[Path]) -> str:
     """CSV text with a row for each ordered pair of ends and protocol: COLUMNS. See the design for the words.
 
-    Raises ParametersError where a manifest can't be read, or none holds a workload.
+    Raises ParametersError where a manifest can't be read, a policy is not as the API has it, or none holds a workload.
     """
     world, pods = load(paths)
     text = io.StringIO()
@@ -60,7 +61,14 @@ def load(paths: Sequence[Path]) -> tuple[World, tuple[Pod, ...]]:
         for item in objects
         if item["kind"] == "Namespace"
     }
-    return World(tuple(o for o in objects if o["kind"] == "NetworkPolicy"), namespaces), pods
+    policies = {f"{_home(o)}/{o['metadata']['name']}": o for o in objects if o["kind"] == "NetworkPolicy"}
+    for name, policy in policies.items():
+        validate(name, policy)
+    return World(tuple(policies.values()), namespaces), tuple({pod.name: pod for pod in pods}.values())
+
+
+def _home(item: Object) -> str:
+    return str(item["metadata"].get("namespace", "default"))
 
 
 def _pods(item: Object) -> Iterator[Pod]:

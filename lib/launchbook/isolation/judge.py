@@ -102,7 +102,7 @@ def outcome(seen: Mapping[str, Any]) -> tuple[str | None, str]:
     if not all(seen["control"]):
         return None, "The probe pod did not reach its control before and after, so its own network may be broken."
     reached = [t for t in targets if "ALLOWED" in t["outcomes"]]
-    blocked = [t for t in targets if t["outcomes"] and set(t["outcomes"]) <= _BLOCKED]
+    blocked = [t for t in targets if len(t["outcomes"]) >= seen["confirmations"] and set(t["outcomes"]) <= _BLOCKED]
     if unclear := [t for t in targets if t not in reached and t not in blocked]:
         told = "; ".join(f"{t['target']} ({t['kind']}): {', '.join(t['outcomes']) or 'not probed'}" for t in unclear)
         if not reached:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -100,6 +101,7 @@ class _Probing:
             seen = {**open_before, **closed}.get(edge.name, {})
             told[edge.name] = {
                 "problem": broken.get(key),
+                "confirmations": self.limits.confirmations,
                 "targets": [
                     {
                         **target,
@@ -124,7 +126,7 @@ class _Probing:
         for key, edges in self.by_source.items():
             source = edges[0].source
             try:
-                ensure_namespace(self.cluster, source.namespace)
+                self._source_namespace(source.namespace)
                 self.cluster.create(prober(self.run, self.pods[key], source.namespace, dict(source.labels)))
             except ClusterError as error:
                 broken[key] = str(error)
@@ -137,6 +139,16 @@ class _Probing:
         namespace = control["metadata"]["namespace"]
         self.control = await_running(self.cluster, namespace, "control", _START)["status"]["podIP"]
         return broken
+
+    def _source_namespace(self, name: str) -> None:
+        """A source's namespace must be there: one that is made here would be isolated from nothing.
+
+        The load generator's own is the exception, since the runbook brings it.
+        """
+        if name == self.run.parameters.load.generator.namespace:
+            ensure_namespace(self.cluster, name)
+        elif self.cluster.get("Namespace", name) is None:
+            raise ClusterError(f"there is no namespace {name}")
 
     def _round(
         self, broken: Mapping[tuple[str, str], str], expect: str
@@ -167,9 +179,12 @@ class _Probing:
             return {}
 
     def _clean_up(self) -> None:
+        """Every probe pod goes, whatever becomes of the others; what can't be deleted is found by the sweep."""
         for key, name in self.pods.items():
-            self.cluster.delete("Pod", name, key[0], grace=0)
-        self.cluster.delete("Namespace", scratch(self.run) + "-control")
+            with suppress(ClusterError):
+                self.cluster.delete("Pod", name, key[0], grace=0)
+        with suppress(ClusterError):
+            self.cluster.delete("Namespace", scratch(self.run) + "-control")
 
 
 def destinations(run: Run, destination: Destination) -> tuple[Object | None, list[tuple[Object, int]]]:
@@ -185,6 +200,7 @@ def destinations(run: Run, destination: Destination) -> tuple[Object | None, lis
         if RUN_LABEL not in (p["metadata"].get("labels") or {})
         and not p["metadata"].get("deletionTimestamp")
         and (p.get("status") or {}).get("podIP")
+        and p["status"].get("phase") not in ("Succeeded", "Failed")
     ]
     return service, [(p, number) for p in pods for port in ports if (number := _number(p, port)) is not None]
 

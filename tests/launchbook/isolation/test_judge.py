@@ -33,7 +33,7 @@ def target(outcomes: list[str], answers: bool | None = True, kind: str = "pod") 
 
 
 def observed(*targets: Any, control: tuple[bool, bool] = (True, True), problem: str | None = None) -> dict[str, Any]:
-    seen = {"problem": problem, "targets": list(targets), "control": list(control)}
+    seen = {"problem": problem, "confirmations": 3, "targets": list(targets), "control": list(control)}
     return {"problem": None, "edges": {edge("open").name: seen}}
 
 
@@ -58,6 +58,7 @@ OPEN, BLOCKED = target(["ALLOWED"]), target(["DROPPED"] * 3)
         ("closed", [False], observed(target(["DNS_FAIL"] * 3)), ENFORCED, "UNKNOWN", "Neither open nor blocked: x-0 (pod): DNS_FAIL, DNS_FAIL, DNS_FAIL."),
         ("closed", [False], observed(target([])), ENFORCED, "UNKNOWN", "Neither open nor blocked: x-0 (pod): not probed."),
         ("closed", [False], observed(target(["DROPPED", "PROBE_ERROR"])), ENFORCED, "UNKNOWN", "Neither open nor blocked: x-0 (pod): DROPPED, PROBE_ERROR."),
+        ("closed", [False], observed(target(["DROPPED"])), ENFORCED, "UNKNOWN", "Neither open nor blocked: x-0 (pod): DROPPED."),
         ("closed", [False], observed(BLOCKED, control=(True, False)), ENFORCED, "UNKNOWN", "The probe pod did not reach its control before and after, so its own network may be broken."),
         ("closed", [False], observed(target(["DROPPED"] * 3, answers=False)), ENFORCED, "UNKNOWN", "Blocked, but nobody reached x-0 before and after, so it may be down: declare an edge that is open to it."),
         ("closed", [False], observed(problem="quota"), ENFORCED, "UNKNOWN", "The probe pod could not be started: quota"),

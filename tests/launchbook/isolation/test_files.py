@@ -1,0 +1,67 @@
+"""`launchbook reach` on files: the table, and policies that the API server would refuse."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from launchbook.errors import ParametersError
+from launchbook.isolation.files import COLUMNS, command
+
+POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "a"}, "spec": {"containers": []}}
+TWIN = {**POD, "metadata": {"name": "q", "namespace": "a"}}
+
+
+def rows(folder: Path, *objects: Any) -> list[dict[str, str]]:
+    file = folder / "all.yaml"
+    file.write_text(yaml.safe_dump_all(objects))
+    return list(csv.DictReader(io.StringIO(command([file, file]))))
+
+
+def policy(spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "n", "namespace": "a"},
+        "spec": spec,
+    }
+
+
+def test_a_row_for_each_ordered_pair_and_protocol(tmp_path: Path) -> None:
+    """Two pods and the outside: six ordered pairs of three protocols, once each though the file was named twice."""
+    found = rows(tmp_path, POD, TWIN, policy({"podSelector": {}}))
+    assert list(found[0]) == list(COLUMNS)
+    assert len(found) == 6 * 3
+    into = [r for r in found if r["destination"] == "a/p[Pod]"]
+    assert {(r["source"], r["ports"]) for r in into} == {("a/q[Pod]", "none"), ("0.0.0.0-255.255.255.255", "none")}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (None, "has no spec"),
+        ({"podSelectors": {}}, "spec.podSelectors: unknown field; did you mean 'podSelector'"),
+        ({"ingress": [{"from": [{"podSelectr": {}}]}]}, "did you mean 'podSelector'"),
+        ({"podSelector": {"matchExpressions": [{"key": "a", "operator": "Equals", "values": ["b"]}]}}, "operator"),
+        ({"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0/8"}}]}]}, "10.0.0/8"),
+        ({"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}]}]}, "not inside"),
+        ({"ingress": [{"ports": [{"port": 90, "endPort": 80}]}]}, "endPort 80"),
+        ({"ingress": [{"ports": [{"port": 70000}]}]}, "70000 is no port"),
+        ({"policytypes": ["Egress"]}, "did you mean 'policyTypes'"),
+    ],
+)
+def test_a_policy_that_the_api_would_refuse(tmp_path: Path, spec: Any, message: str) -> None:
+    """A mistyped field must not read as an answer."""
+    with pytest.raises(ParametersError, match=message):
+        rows(tmp_path, POD, policy(spec))
+
+
+def test_no_workload_is_no_answer(tmp_path: Path) -> None:
+    """An empty table would read as "nobody reaches anybody"."""
+    with pytest.raises(ParametersError, match="no workload was found"):
+        rows(tmp_path, policy({"podSelector": {}}))
