@@ -23,6 +23,7 @@ import psutil
 
 from launchbook.errors import LaunchbookError, ParametersError
 from launchbook.folder import RunFolder
+from launchbook.load.thresholds import parse
 from launchbook.mend import mend
 from launchbook.parameters_file import Resolved
 from launchbook.record import Log, write_evidence
@@ -72,6 +73,7 @@ def run_batch(
 
     Raises ParametersError, or ClusterError where another run holds the environment; nothing was touched then.
     """
+    parse(resolved.environment.load.thresholds)
     selected = [track for track in TRACKS if track.id in tracks]
     if absent := [t.notebook for t in selected if not (notebooks / t.notebook).exists()]:
         raise ParametersError(f"{notebooks} holds no {absent[0]}. Nothing was touched.")

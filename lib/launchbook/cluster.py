@@ -85,7 +85,7 @@ class Cluster:
             )
         except (ConfigException, yaml.YAMLError, OSError) as error:
             raise ClusterError(
-                f"context {parameters.context!r} can't be used from {path or 'your kubeconfig'}: {error}. "
+                f"context {parameters.context!r} can't be used from {path or 'your kubeconfig'}: {str(error).rstrip('.')}. "
                 "Name one that `kubectl config get-contexts` shows. Nothing was touched."
             ) from None
         configuration.retries = urllib3.Retry(total=2, connect=2, read=0, redirect=0, backoff_factor=0.2)

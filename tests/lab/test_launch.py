@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +28,23 @@ Edit = Callable[[Path], None]
 Launch = Callable[..., dict[str, Any]]
 
 
-def _environment(folder: Path, context: str, kubeconfig: Path) -> Path:
+def _environment(folder: Path, context: str, kubeconfig: Path, load_changes: dict[str, Any]) -> Path:
     """The lab's environment for another cluster, with a short load, beside a copy of the sample."""
     shutil.copytree(KGENTS, folder / "kgents")
     text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
     text["cluster"] = {"context": context, "kubeconfig": str(kubeconfig)}
     text["load"]["scenario"] |= {"duration": "12s", "warmup": "3s"}
+    text["load"] |= load_changes
     text["logs"]["idle_window"] = "3s"
     path = folder / "lab.yaml"
     path.write_text(yaml.safe_dump(text))
     return path
 
 
-def _launch(folder: Path, context: str, kubeconfig: Path, edit: Edit | None, tracks: str) -> dict[str, Any]:
-    path = _environment(folder, context, kubeconfig)
+def _launch(
+    folder: Path, context: str, kubeconfig: Path, edit: Edit | None, tracks: str, **load_changes: Any
+) -> dict[str, Any]:
+    path = _environment(folder, context, kubeconfig, load_changes)
     if edit:
         edit(folder / "kgents" / "manifests")
     resolved = load(path)
@@ -60,7 +64,7 @@ def _launch(folder: Path, context: str, kubeconfig: Path, edit: Edit | None, tra
 def launch(lab: Any, tmp_path: Path) -> Launch:
     """`launch(edit=None, tracks="ABCD")`: verdict.json of a run on the lab, the sample's manifests edited before."""
     lab.apply(ROOT / "parameters" / "launchbook-role.yaml")
-    return lambda edit=None, tracks="ABCD": _launch(tmp_path, lab.name, lab.runbook, edit, tracks)
+    return lambda edit=None, tracks="ABCD", **load: _launch(tmp_path, lab.name, lab.runbook, edit, tracks, **load)
 
 
 def replace(file: str, old: str, new: str) -> Edit:
@@ -109,12 +113,9 @@ def test_the_healthy_sample_is_conditional_for_its_accepted_deferral(launch: Lau
     assert verify(folder) == []
     resolved = load(folder.parameters)
     cluster = Cluster.connect(resolved.environment.cluster)
-    from datetime import UTC, datetime
-
     assert verify_live(folder, cluster, resolved.environment.manifests.namespaces, datetime.now(UTC)) == []
     summary = json.loads((folder.documents / "load-test-results.json").read_text())
     assert summary["metrics"]["http_reqs"]["values"]["rate"] >= 100
-    assert "33" not in (folder.documents / "status.md").read_text().splitlines()[0]
     for name in ("index.html", "A-manifests.html", "plotly.min.js"):
         assert (folder.path / name).stat().st_size > 1000
 
@@ -185,6 +186,16 @@ def test_an_api_that_fails_two_in_a_hundred_is_found(launch: Launch) -> None:
     subject = "http_req_failed: rate<0.01"
     assert bad(verdict) == {("B.threshold", subject): "FAIL"}
     assert "status 500" in because(verdict, "B.threshold", subject)
+
+
+def test_a_starved_generator_is_invalid_and_fails_nobody(launch: Launch) -> None:
+    """Its figures are its own: UNKNOWN, with that reason, and no threshold judged."""
+    verdict = launch(None, "AB", generator={"image": "lab.local/locust:1", "cpu": "150m"})
+    found = bad(verdict)
+    assert found[("B.validity", "load")] == "UNKNOWN"
+    assert "The generator" in because(verdict, "B.validity", "load")
+    thresholds = {status for (id, _), status in found.items() if id == "B.threshold"}
+    assert thresholds == {"UNKNOWN"}
 
 
 @pytest.fixture

@@ -168,6 +168,13 @@ def test_missing_notebooks_touch_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "outputs").exists()
 
 
+def test_a_mistyped_threshold_touches_nothing(tmp_path: Path) -> None:
+    """Before the run folder is made, with the nearest metric."""
+    with pytest.raises(ParametersError, match="did you mean 'http_req_duration'"):
+        run(tmp_path, {}, **{"load.thresholds": {"http_req_durations": ["p(95)<500"]}})
+    assert not (tmp_path / "outputs").exists()
+
+
 BATCH = """\
 import sys
 from pathlib import Path

@@ -59,6 +59,8 @@ def _edge(
     policies, rule = layer(rows), "; ".join(dict.fromkeys(rows["because"]))
     seen = observed["edges"].get(edge.name)
     reality, why = (None, observed["problem"] or "It was not probed.") if seen is None else outcome(seen)
+    if seen is not None and edge.expect == "open" and reality is None and (failed := unreached(seen)):
+        reality, why = "closed", failed
 
     def say(status: Status, because: str) -> Check:
         measured = f"policies: {policies or 'unknown'}, probes: {reality or 'inconclusive'}"
@@ -119,6 +121,16 @@ def outcome(seen: Mapping[str, Any]) -> tuple[str | None, str]:
         )
     attempts = min(len(t["outcomes"]) for t in blocked)
     return "closed", f"Blocked from {_names(blocked)}, {attempts} times each, with the controls open before and after."
+
+
+def unreached(seen: Mapping[str, Any]) -> str | None:
+    """Why an edge that must be open isn't, whatever the reason: every target was tried in vain from a sound probe pod."""
+    targets = seen["targets"]
+    tried = all(t["outcomes"] and "ALLOWED" not in t["outcomes"] for t in targets)
+    if seen["problem"] or not targets or not tried or not all(seen["control"]):
+        return None
+    told = "; ".join(f"{_names([t])} {t['outcomes'][-1]}" for t in targets)
+    return f"Not reached: {told}."
 
 
 def _names(targets: Sequence[Mapping[str, Any]]) -> str:

@@ -241,7 +241,8 @@ def _generator(run: Run, target: dict[str, Any], namespace: str) -> dict[str, An
     }
     command = ["python3", "-m", "locust", "-f", "/launchbook/generator.py", "--headless", "--only-summary"]
     if not scenario.stages:
-        seconds = math.ceil(scenario.warmup + scenario.duration)
+        # A second more than is measured: the clock starts before the first request does.
+        seconds = math.ceil(scenario.warmup + scenario.duration) + 1
         command += ["-u", str(scenario.vus), "-r", str(scenario.vus), "-t", f"{seconds}s", "--stop-timeout", "2"]
     mounts = [{"name": "code", "mountPath": "/launchbook"}, {"name": "tmp", "mountPath": "/tmp"}]
     made = pod(

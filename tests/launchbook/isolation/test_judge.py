@@ -64,6 +64,9 @@ OPEN, BLOCKED = target(["ALLOWED"]), target(["DROPPED"] * 3)
         ("closed", [False], observed(problem="quota"), ENFORCED, "UNKNOWN", "The probe pod could not be started: quota"),
         ("closed", [], observed(), ENFORCED, "UNKNOWN", "The Service is absent or has no pod, so nothing could be probed."),
         ("closed", [False, False], observed(OPEN, BLOCKED), ENFORCED, "FAIL", "Reached x-0, blocked from x-0. The policies say closed: they are not what the network does."),
+        ("open", [False], observed(target(["DROPPED"] * 3, answers=False)), ENFORCED, "FAIL", "Not reached: x-0 DROPPED. The policies say the same (ingress: denied by d/p): mend them, or the declaration."),
+        ("open", [True], observed(target(["REFUSED"] * 3, answers=False)), ENFORCED, "FAIL", "Not reached: x-0 REFUSED. The policies say open: they are not what the network does."),
+        ("open", [True], observed(target(["DROPPED"] * 3, answers=False), control=(False, True)), ENFORCED, "UNKNOWN", "The probe pod did not reach its control before and after, so its own network may be broken."),
         ("open", [True], {"problem": "This run may not probe.", "edges": {}}, ENFORCED, "UNKNOWN", "This run may not probe."),
     ],
 )  # fmt: skip
