@@ -40,7 +40,7 @@ def test_another_cluster_is_refused(lab: Any) -> None:
 def test_secrets_are_out_of_reach(cluster: Cluster) -> None:
     """The runbook's role can't read them, and the refusal names verb, resource and namespace."""
     assert not cluster.can("get", "secrets", namespace="kube-system")
-    with pytest.raises(MissingRight, match='cannot list resource "secrets".*namespace "default"'):
+    with pytest.raises(MissingRight, match=r'cannot list resource "secrets".*namespace "default"'):
         cluster.list("Secret", "default")
     with pytest.raises(MissingRight, match="may not get secrets in namespace default"):
         cluster.require("get", "secrets", namespace="default")
@@ -93,8 +93,8 @@ def test_exec_gives_output_and_exit_code(cluster: Cluster, system: Any) -> None:
 
 def test_a_lease_keeps_two_runs_apart(cluster: Cluster) -> None:
     """The second is told who works; once the first has ended it may begin."""
-    with cluster.lease(NAMESPACE, "test", "one", 30):
-        with pytest.raises(ClusterError, match="run one is at work"), cluster.lease(NAMESPACE, "test", "two", 30):
-            pass
+    second = cluster.lease(NAMESPACE, "test", "two", 30)
+    with cluster.lease(NAMESPACE, "test", "one", 30), pytest.raises(ClusterError, match="run one is at work"):
+        second.__enter__()
     with cluster.lease(NAMESPACE, "test", "two", 30):
         pass

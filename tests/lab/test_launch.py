@@ -60,11 +60,18 @@ def _launch(
     )
 
 
-@pytest.fixture
-def launch(lab: Any, tmp_path: Path) -> Launch:
-    """`launch(edit=None, tracks="ABCD")`: verdict.json of a run on the lab, the sample's manifests edited before."""
+@pytest.fixture(scope="module")
+def fresh(lab: Any) -> Any:
+    """The lab without the sample: what other tests applied belongs to another field manager."""
+    lab.kubectl("delete", "namespace", "kgents-agents", "kgents-triad", "--ignore-not-found", timeout=180)
     lab.apply(ROOT / "parameters" / "launchbook-role.yaml")
-    return lambda edit=None, tracks="ABCD", **load: _launch(tmp_path, lab.name, lab.runbook, edit, tracks, **load)
+    return lab
+
+
+@pytest.fixture
+def launch(fresh: Any, tmp_path: Path) -> Launch:
+    """`launch(edit=None, tracks="ABCD")`: verdict.json of a run on the lab, the sample's manifests edited before."""
+    return lambda edit=None, tracks="ABCD", **load: _launch(tmp_path, fresh.name, fresh.runbook, edit, tracks, **load)
 
 
 def replace(file: str, old: str, new: str) -> Edit:
