@@ -28,6 +28,7 @@ def config_map(**data: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": NAMESPACE}, "data": data}
 
 
+@pytest.mark.usefixtures("cluster")  # the role must be there
 def test_another_cluster_is_refused(lab: Any) -> None:
     """By the UID of its kube-system namespace, before anything is touched."""
     other = Parameters(context=lab.name, kubeconfig=lab.runbook, uid="00000000-0000-0000-0000-000000000000")
