@@ -1,30 +1,34 @@
 """Checklist items that a machine can answer: a pure look at the objects of the namespaces under launch.
 
-An audit takes the objects by kind (None where a kind could not be read) and returns one Finding. What could not be
+An audit takes the objects by kind (Unread where a kind could not be read) and returns one Finding. What could not be
 read is UNKNOWN, and so is a look that found no workload to look at: nothing seen is never a pass.
 """
 
 from __future__ import annotations
 
-import re
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from launchbook import plaintext
+from launchbook.grants import too_wide
 from launchbook.selector import matches
 from launchbook.words import Status
+from launchbook.workloads import SERVING, WORKLOADS, Object, containers, name_of, pod_spec, workloads
 
-Object = Mapping[str, Any]
-Objects = Mapping[str, Sequence[Object] | None]
 Containers = list[tuple[str, Object, Object]]
-
-WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
-_SECRET_NAME = re.compile(r"(?i)(passw|secret|token|api_?key|private_?key|credential)")
-_SECRET_VALUE = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\b(AKIA[0-9A-Z]{16}|gh[pousr]_\w{30,}|eyJ\w+\.eyJ\w+\.)"
-)
-_URL_PASSWORD = re.compile(r"\w+://[^/\s:@]*:[^/\s:@$]+@")
 _SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Stands for the objects of a kind that could not be read. because: why, in the words of who refused."""
+
+    because: str
+
+
+Objects = Mapping[str, Sequence[Object] | Unread]
+_NEVER_ASKED = Unread("nobody asked for it")
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,10 @@ class Audit:
 
     def judge(self, objects: Objects) -> Finding:
         """PASS where nothing offends, FAIL with who does, UNKNOWN where it can't be told."""
-        if unread := [kind for kind in self.needs if objects.get(kind) is None]:
-            return Finding(Status.UNKNOWN, "not read", f"{', '.join(unread)} could not be read.")
+        unread = {kind: found for kind in self.needs if isinstance(found := objects.get(kind, _NEVER_ASKED), Unread)}
+        if unread:
+            why = next(iter(unread.values())).because.rstrip(".")
+            return Finding(Status.UNKNOWN, "not read", f"{', '.join(unread)} could not be read: {why}.")
         offenders, seen = self.look(objects)
         if offenders:
             more = f" and {len(offenders) - _SHOWN} more" if len(offenders) > _SHOWN else ""
@@ -61,30 +67,25 @@ class Audit:
 
 
 def _all(objects: Objects, *kinds: str) -> list[Object]:
-    return [item for kind in kinds for item in objects.get(kind) or ()]
-
-
-def _name(item: Object) -> str:
-    return f"{item['kind']} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}".replace(" /", " ")
-
-
-def _template(item: Object) -> Object:
-    spec: Object = item["spec"]["template"]["spec"]
-    return spec
+    return [item for kind in kinds if not isinstance(found := objects.get(kind, ()), Unread) for item in found]
 
 
 def _containers(objects: Objects) -> Containers:
-    """(name, pod spec, container) of every container of every workload, init containers included."""
+    """(name, pod spec, container) of every container of every workload, those that initialize it included."""
     return [
-        (f"{_name(item)} container {container['name']}", _template(item), container)
-        for item in _all(objects, *WORKLOADS)
-        for field in ("containers", "initContainers")
-        for container in _template(item).get(field) or ()
+        (f"{name_of(item)} container {container['name']}", pod_spec(item), container)
+        for item in workloads(objects)
+        for container in containers(item)
     ]
 
 
-def _main_containers(objects: Objects) -> Containers:
-    return [found for found in _containers(objects) if found[2] in found[1]["containers"]]
+def _serving_containers(objects: Objects) -> Containers:
+    """Those that answer requests: no container that initializes, none of a Job."""
+    return [
+        (f"{name_of(item)} container {container['name']}", pod_spec(item), container)
+        for item in workloads(objects, SERVING)
+        for container in pod_spec(item).get("containers") or ()
+    ]
 
 
 def _each_container(
@@ -104,29 +105,28 @@ def _each(problem: Callable[[Object], str | None], *kinds: str) -> Callable[[Obj
     """A look that asks `problem(object)` of each object of these kinds."""
 
     def look(objects: Objects) -> tuple[list[str], int]:
-        found = _all(objects, *kinds)
-        return [f"{_name(item)} {text}" for item in found if (text := problem(item))], len(found)
+        found = list(workloads(objects, kinds)) if set(kinds) <= set(WORKLOADS) else _all(objects, *kinds)
+        return [f"{name_of(item)} {text}" for item in found if (text := problem(item))], len(found)
 
     return look
 
 
 def _plain_env(pod: Object, container: Object) -> str | None:
-    named = [e["name"] for e in container.get("env") or () if _SECRET_NAME.search(e["name"]) and e.get("value")]
-    named += [e["name"] for e in container.get("env") or () if _secret_text(str(e.get("value", "")))]
-    return f"has a secret in plain text in {', '.join(dict.fromkeys(named))}" if named else None
-
-
-def _secret_text(text: str) -> bool:
-    return bool(_SECRET_VALUE.search(text) or _URL_PASSWORD.search(text))
+    given = {entry["name"]: entry.get("value") or "" for entry in container.get("env") or ()}
+    found = plaintext.in_mapping(given)
+    found += plaintext.in_arguments([*(container.get("command") or ()), *(container.get("args") or ())])
+    return f"has a secret in plain text in {', '.join(found)}" if found else None
 
 
 def _plain_config(item: Object) -> str | None:
-    keys = [key for key, value in (item.get("data") or {}).items() if _secret_text(value)]
-    return f"holds a secret in {', '.join(keys)}" if keys else None
+    data = dict(item.get("data") or {})
+    data |= {key: b64decode(text).decode(errors="replace") for key, text in (item.get("binaryData") or {}).items()}
+    found = plaintext.in_mapping(data)
+    return f"holds a secret in {', '.join(found)}" if found else None
 
 
 def _token_mounted(item: Object) -> str | None:
-    pod = _template(item)
+    pod = pod_spec(item)
     uses_own = pod.get("serviceAccountName", "default") != "default"
     return None if pod.get("automountServiceAccountToken") is False or uses_own else "mounts the default token"
 
@@ -147,6 +147,8 @@ def _root(pod: Object, container: Object) -> str | None:
     own, whole = container.get("securityContext") or {}, pod.get("securityContext") or {}
     if own.get("privileged"):
         return "is privileged"
+    if own.get("runAsUser", whole.get("runAsUser")) == 0:
+        return "runs as root"
     return None if own.get("runAsNonRoot", whole.get("runAsNonRoot")) is True else "may run as root"
 
 
@@ -178,7 +180,7 @@ def _single(item: Object) -> str | None:
 
 
 def _no_spread(item: Object) -> str | None:
-    pod = _template(item)
+    pod = pod_spec(item)
     spread = pod.get("topologySpreadConstraints") or (pod.get("affinity") or {}).get("podAntiAffinity")
     return None if spread or item["spec"].get("replicas", 1) < 2 else "may have all its replicas on one node"
 
@@ -189,7 +191,7 @@ def _ephemeral(item: Object) -> str | None:
 
 
 def _host(item: Object) -> str | None:
-    pod = _template(item)
+    pod = pod_spec(item)
     used = [field for field in ("hostNetwork", "hostPID", "hostIPC") if pod.get(field)]
     used += ["hostPath"] if any("hostPath" in volume for volume in pod.get("volumes") or ()) else []
     return f"uses {', '.join(used)}" if used else None
@@ -209,8 +211,8 @@ def _denies(policy: Object, direction: str) -> bool:
 
 def _default_deny(direction: str) -> Callable[[Objects], tuple[list[str], int]]:
     def look(objects: Objects) -> tuple[list[str], int]:
-        names = [item["metadata"]["name"] for item in objects["Namespace"] or ()]
-        denied = {p["metadata"]["namespace"] for p in objects["NetworkPolicy"] or () if _denies(p, direction)}
+        names = [item["metadata"]["name"] for item in _all(objects, "Namespace")]
+        denied = {p["metadata"]["namespace"] for p in _all(objects, "NetworkPolicy") if _denies(p, direction)}
         return [f"namespace {n} has no default deny of {direction.lower()}" for n in names if n not in denied], len(
             names
         )
@@ -220,8 +222,8 @@ def _default_deny(direction: str) -> Callable[[Objects], tuple[list[str], int]]:
 
 def _per_namespace(kind: str) -> Callable[[Objects], tuple[list[str], int]]:
     def look(objects: Objects) -> tuple[list[str], int]:
-        names = [item["metadata"]["name"] for item in objects["Namespace"] or ()]
-        has = {item["metadata"]["namespace"] for item in objects[kind] or ()}
+        names = [item["metadata"]["name"] for item in _all(objects, "Namespace")]
+        has = {item["metadata"]["namespace"] for item in _all(objects, kind)}
         return [f"namespace {name} has no {kind}" for name in names if name not in has], len(names)
 
     return look
@@ -229,23 +231,16 @@ def _per_namespace(kind: str) -> Callable[[Objects], tuple[list[str], int]]:
 
 def _exposed(item: Object) -> str | None:
     kind = item["spec"].get("type", "ClusterIP")
-    return f"is of type {kind}" if kind in ("NodePort", "LoadBalancer") else None
+    if kind in ("NodePort", "LoadBalancer"):
+        return f"is of type {kind}"
+    return "has external addresses" if item["spec"].get("externalIPs") else None
 
 
 def _wild(objects: Objects) -> tuple[list[str], int]:
-    roles = _all(objects, "Role")
-    wild = [
-        r
-        for r in roles
-        if any("*" in (*rule.get("verbs", ()), *rule.get("resources", ())) for rule in r["rules"] or ())
-    ]
-    bound = [
-        b
-        for b in _all(objects, "RoleBinding")
-        if b["roleRef"]["name"] in ("cluster-admin", "admin") and b["roleRef"]["kind"] == "ClusterRole"
-    ]
-    told = [f"{_name(r)} has a wildcard" for r in wild] + [f"{_name(b)} gives {b['roleRef']['name']}" for b in bound]
-    return told, len(_all(objects, "Namespace"))
+    names = [item["metadata"]["name"] for item in _all(objects, "Namespace")]
+    roles, cluster_roles = _all(objects, "Role"), _all(objects, "ClusterRole")
+    told = too_wide(names, roles, cluster_roles, _all(objects, "RoleBinding"), _all(objects, "ClusterRoleBinding"))
+    return told, len(names)
 
 
 def _labelled(item: Object) -> str | None:
@@ -265,7 +260,7 @@ def _unbudgeted(objects: Objects) -> tuple[list[str], int]:
             for b in budgets
         )
 
-    return [f"{_name(w)} has no disruption budget" for w in many if not covered(w)], len(many)
+    return [f"{name_of(w)} has no disruption budget" for w in many if not covered(w)], len(many)
 
 
 def _scraped(objects: Objects) -> tuple[list[str], int]:
@@ -274,12 +269,12 @@ def _scraped(objects: Objects) -> tuple[list[str], int]:
     def annotated(item: Object) -> bool:
         return "prometheus.io/scrape" in (item["spec"]["template"]["metadata"].get("annotations") or {})
 
-    return [f"{_name(item)} offers no metrics" for item in found if not annotated(item)], len(found)
+    return [f"{name_of(item)} offers no metrics" for item in found if not annotated(item)], len(found)
 
 
 AUDITS: dict[str, Audit] = {
     "no-plaintext-env": Audit(
-        WORKLOADS, "no secret in a container's env",
+        WORKLOADS, "no secret in a container's env, command or args",
         "Take it from a Secret by `valueFrom.secretKeyRef`, and rotate it.",
         _each_container(_plain_env),
     ),
@@ -326,12 +321,12 @@ AUDITS: dict[str, Audit] = {
         "Add a LimitRange, so that a container without limits gets some.", _per_namespace("LimitRange"),
     ),
     "readiness-probes": Audit(
-        WORKLOADS, "readinessProbe on each container", "Add one that fails when the container can't serve.",
-        _each_container(_lacks_probe("readinessProbe"), _main_containers),
+        SERVING, "readinessProbe on each container", "Add one that fails when the container can't serve.",
+        _each_container(_lacks_probe("readinessProbe"), _serving_containers),
     ),
     "liveness-probes": Audit(
-        WORKLOADS, "livenessProbe on each container", "Add one that fails only when a restart would help.",
-        _each_container(_lacks_probe("livenessProbe"), _main_containers),
+        SERVING, "livenessProbe on each container", "Add one that fails only when a restart would help.",
+        _each_container(_lacks_probe("livenessProbe"), _serving_containers),
     ),
     "labels": Audit(
         WORKLOADS, "app.kubernetes.io/name on each workload", "Add the label to the workload and its pods.",
@@ -383,8 +378,9 @@ AUDITS: dict[str, Audit] = {
         WORKLOADS, "each image named by digest", "Add @sha256:… to each image.", _each_container(_no_digest)
     ),
     "least-privilege": Audit(
-        ("Namespace", "Role", "RoleBinding"), "no wildcard in a Role, no binding to admin",
-        "Name the verbs and resources.", _wild,
+        ("Namespace", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
+        "no wildcard, no right to become another, no binding to admin",
+        "Name the verbs and resources, and bind them in the namespace alone.", _wild,
     ),
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from launchbook.audits import AUDITS
+from launchbook.audits import AUDITS, Unread
 from launchbook.checklist import Checklist, load, rules
 from launchbook.errors import ParametersError
 from launchbook.parameters import Launch, Statement
@@ -69,8 +69,8 @@ SOUND: dict[str, Any] = {
     "PodDisruptionBudget": [
         {"kind": "PodDisruptionBudget", "metadata": meta(), "spec": {"selector": {"matchLabels": {"a": "b"}}}}
     ],
-    "Role": [],
-    "RoleBinding": [],
+    **{kind: [] for kind in ("ReplicaSet", "ReplicationController", "Pod", "CronJob", "Job")},
+    **{kind: [] for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")},
 }
 FAULTS: dict[str, dict[str, Any]] = {
     "no-plaintext-env": {"Deployment": [workload(container(env=[{"name": "DB_PASSWORD", "value": "hunter2"}]))]},
@@ -118,7 +118,65 @@ def test_an_audit_passes_fails_and_says_when_it_cannot_tell(name: str) -> None:
     assert found.status is Status.FAIL
     assert found.figure is not None
     assert found.figure >= 1
-    assert audit.judge({**SOUND, audit.needs[0]: None}).status is Status.UNKNOWN
+    for kind in audit.needs:
+        unread = audit.judge({**SOUND, kind: Unread("User may not list it.")})
+        assert (unread.status, unread.because) == (Status.UNKNOWN, f"{kind} could not be read: User may not list it.")
+
+
+ROOT_CONTAINER = container(securityContext={"runAsNonRoot": False})
+OWNED = {"name": "w", "namespace": "n", "ownerReferences": [{"kind": "Deployment", "name": "d", "controller": True}]}
+FOREIGN = {"name": "w", "namespace": "n", "ownerReferences": [{"kind": "Rollout", "name": "d", "controller": True}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "metadata", "found"),
+    [
+        ("Pod", {"name": "w", "namespace": "n"}, True),
+        ("Job", {"name": "w", "namespace": "n"}, True),
+        ("CronJob", {"name": "w", "namespace": "n"}, True),
+        ("ReplicationController", {"name": "w", "namespace": "n"}, True),
+        ("ReplicaSet", OWNED, False),
+        ("ReplicaSet", FOREIGN, True),
+    ],
+)
+def test_whatever_runs_pods_is_looked_at_once(kind: str, metadata: dict[str, Any], found: bool) -> None:
+    """A bare pod and a Job as much as a Deployment; what a known controller made is judged at its controller."""
+    spec: dict[str, Any] = {"containers": [ROOT_CONTAINER]}
+    if kind != "Pod":
+        spec = {"template": {"spec": spec}}
+    if kind == "CronJob":
+        spec = {"jobTemplate": {"spec": spec}}
+    judged = AUDITS["non-root"].judge({**SOUND, kind: [{"kind": kind, "metadata": metadata, "spec": spec}]})
+    because = f"{kind} n/w container c may run as root." if found else "2 looked at, none offends."
+    assert judged.because == because
+
+
+def test_a_job_needs_no_probe() -> None:
+    """It ends by itself, and serves nobody."""
+    job = {"kind": "Job", "metadata": meta(), "spec": {"template": {"spec": {"containers": [{"name": "c"}]}}}}
+    assert AUDITS["readiness-probes"].judge({**SOUND, "Job": [job]}).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("audit", "changed"),
+    [
+        ("no-plaintext-env", {"Deployment": [workload(container(args=["--db=nats://me:hunter2@nats"]))]}),
+        ("no-plaintext-config", {"ConfigMap": [{"kind": "ConfigMap", "metadata": meta(), "data": {"DB_PASSWORD": "x1"}}]}),
+        ("no-plaintext-config", {"ConfigMap": [{"kind": "ConfigMap", "metadata": meta(), "binaryData": {"a": "cGFzc3dvcmQ9eDE="}}]}),
+        ("no-public-services", {"Service": [{"kind": "Service", "metadata": meta(), "spec": {"externalIPs": ["192.0.2.1"]}}]}),
+        ("non-root", {"Deployment": [workload(container(securityContext={"runAsNonRoot": True, "runAsUser": 0}))]}),
+    ],
+)  # fmt: skip
+def test_the_other_ways_to_offend(audit: str, changed: dict[str, Any]) -> None:
+    """Each way past an audit that looks at one field only."""
+    assert AUDITS[audit].judge({**SOUND, **changed}).status is Status.FAIL
+
+
+def test_a_secret_that_was_found_is_not_repeated() -> None:
+    """The record says where it is, never what it is."""
+    found = AUDITS["no-plaintext-env"].judge({**SOUND, **FAULTS["no-plaintext-env"]})
+    assert "DB_PASSWORD" in found.because
+    assert "hunter2" not in found.because + found.measured
 
 
 def test_the_sample_has_the_missions_44_items() -> None:
@@ -230,3 +288,11 @@ def test_a_claim_needs_every_check() -> None:
     assert judge.unsupported([claim], passed[:1]) == [(claim, "A.enforcement has no record")]
     failed = [passed[0], {"id": "A.enforcement", "status": "FAIL", "because": "No."}]
     assert judge.documents([claim], failed, ()).status is Status.FAIL
+
+
+@pytest.mark.parametrize("status", ["WAIVED", "NA", "UNKNOWN"])
+def test_a_claim_is_not_carried_by_what_did_not_pass(status: str) -> None:
+    """An accepted risk did not pass, and what doesn't apply proves nothing."""
+    claim = judge.Claim("It kept every threshold.", ("B.threshold",))
+    weighed = [{"id": "B.threshold", "status": status, "because": "p(95) is 900 ms."}]
+    assert judge.unsupported([claim], weighed) != []

@@ -26,6 +26,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+DOCUMENTS = ("production-checklist.md", "launch-announcement.md", "status.md", "exit-criteria.md")
+
+
 def items(run: Run) -> list[Check]:
     """A check for every item that an audit, a statement or nothing yet answers."""
     launch = run.parameters.launch
@@ -42,10 +45,12 @@ def write(run: Run, verdict: dict[str, Any], found: Sequence[Answer], met: Seque
     """Writes the four launch documents and returns their paths."""
     launch = run.parameters.launch
     applied = run.read("manifests/applied.json") or []
-    files = sorted(p.name for p in run.files.documents.glob("*")) if run.files.documents.exists() else []
-    return [
-        run.document("production-checklist.md", checklist_document(launch, found)),
-        run.document("launch-announcement.md", announcement(launch, verdict, claims(launch, verdict["checks"]))),
-        run.document("status.md", status_document(verdict)),
-        run.document("exit-criteria.md", criteria_document(launch, met, applied, files)),
-    ]
+    before = {p.name for p in run.files.documents.glob("*.*") if p.suffix != ".html"}
+    files = sorted(before | set(DOCUMENTS))
+    texts = (
+        checklist_document(launch, found),
+        announcement(launch, verdict, claims(launch, verdict["checks"])),
+        status_document(verdict),
+        criteria_document(launch, met, applied, files),
+    )
+    return [run.document(name, text) for name, text in zip(DOCUMENTS, texts, strict=True)]

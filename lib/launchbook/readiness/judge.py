@@ -115,29 +115,50 @@ def criteria(weighed: Sequence[Mapping[str, Any]], found: Sequence[Answer]) -> l
         ("The manifests are applied and everything is ready", ("A.apply", "A.ready", "A.policy")),
         ("Isolation and disruption budgets are proved", ("A.enforcement", "A.isolation", "A.budget", "A.eviction")),
         ("The load baseline is believable and meets its targets", ("B.target", "B.validity", "B.threshold")),
-        ("Log aggregation is deployed, or its absence accepted", ("C.decision",)),
     )
     met = [_criterion(title, ids, weighed) for title, ids in needs]
-    unknown = [a.title for a in found if a.status == "UNKNOWN"]
-    because = f"Not answered: {'; '.join(unknown[:3])}." if unknown else f"All {len(found)} items have an answer."
-    met.append(Criterion("Every item of the checklist has an answer", not unknown, ("D.*",), because))
+    decided = "Log aggregation is deployed, or its absence accepted"
+    met.append(_criterion(decided, ("C.decision",), weighed, accepted=True))
+    met.append(_every_item(found))
     met.append(_criterion("The launch documents say nothing that no check supports", ("D.documents",), weighed))
     return met
 
 
-def _criterion(title: str, ids: tuple[str, ...], weighed: Sequence[Mapping[str, Any]]) -> Criterion:
-    mine = [c for c in weighed if c["id"] in ids]
+def _every_item(found: Sequence[Answer]) -> Criterion:
+    title = "Every item of the checklist is answered, or says what it waits for"
+    if not found:
+        return Criterion(title, None, ("D.*",), "It can't be told: there is no item.")
+    unknown = [a.title for a in found if a.status == "UNKNOWN"]
+    pending = sum(a.by == "pending" for a in found)
+    said = f"{len(found) - pending} of {len(found)} items are answered, {pending} wait."
+    because = f"Not answered: {'; '.join(unknown[:3])}." if unknown else said
+    return Criterion(title, not unknown, ("D.*",), because)
+
+
+def _criterion(
+    title: str, ids: tuple[str, ...], weighed: Sequence[Mapping[str, Any]], *, accepted: bool = False
+) -> Criterion:
+    """accepted: whether an accepted risk meets the criterion too."""
+    mine = [c for c in weighed if c["id"] in ids and c["status"] != "NA"]
     absent = [id for id in ids if not any(c["id"] == id for c in mine)]
+    waived = [c for c in mine if c["status"] == "WAIVED"]
     bad = [c for c in mine if c["status"] == "FAIL"]
     unclear = [c for c in mine if c["status"] == "UNKNOWN"]
     if bad:
-        return Criterion(title, False, ids, f"{bad[0]['id']} {bad[0]['subject']}: {bad[0]['because']}")
-    if absent or unclear:
-        why = f"{unclear[0]['id']} {unclear[0]['subject']}: {unclear[0]['because']}" if unclear else f"no {absent[0]}"
-        return Criterion(title, None, ids, f"It can't be told: {why}")
-    waived = [c for c in mine if c["status"] == "WAIVED"]
-    because = f"{len(mine)} checks passed." if not waived else f"{waived[0]['id']} is waived: {waived[0]['because']}"
-    return Criterion(title, True, ids, because)
+        return Criterion(title, False, ids, _told(bad[0]))
+    if waived and not accepted:
+        return Criterion(title, False, ids, f"Accepted, not met: {_told(waived[0])}")
+    if unclear:
+        return Criterion(title, None, ids, f"It can't be told: {_told(unclear[0])}")
+    if absent:
+        return Criterion(title, None, ids, f"It can't be told: there is no result of {absent[0]}.")
+    if waived:
+        return Criterion(title, True, ids, f"Accepted: {_told(waived[0])}")
+    return Criterion(title, True, ids, f"{len(mine)} check{'s' * (len(mine) > 1)} passed.")
+
+
+def _told(check: Mapping[str, Any]) -> str:
+    return f"{check['id']} {check['subject']}: {check['because']}"
 
 
 @dataclass(frozen=True)
@@ -149,17 +170,22 @@ class Claim:
 
 
 def unsupported(claims: Sequence[Claim], weighed: Sequence[Mapping[str, Any]]) -> list[tuple[Claim, str]]:
-    """The claims that a check contradicts or doesn't carry, each with why."""
-    found = []
-    for claim in claims:
-        for id in claim.checks:
-            mine = [c for c in weighed if c["id"] == id]
-            bad = [c for c in mine if c["status"] not in ("PASS", "WAIVED", "NA")]
-            if bad or not mine:
-                why = f"{id} is {bad[0]['status']}: {bad[0]['because']}" if bad else f"{id} has no record"
-                found.append((claim, why))
-                break
-    return found
+    """The claims of which some check did not pass, each with why."""
+    return [
+        (claim, why)
+        for claim in claims
+        for why in [next(filter(None, (_gap(id, weighed) for id in claim.checks)), None)]
+        if why is not None
+    ]
+
+
+def _gap(id: str, weighed: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why a check doesn't carry a sentence. What was accepted did not pass, and what doesn't apply proves nothing."""
+    mine = [c for c in weighed if c["id"] == id and c["status"] != "NA"]
+    if not mine:
+        return f"{id} has no record" if not any(c["id"] == id for c in weighed) else f"{id} does not apply"
+    bad = [c for c in mine if c["status"] != "PASS"]
+    return f"{id} is {bad[0]['status']}: {bad[0]['because']}" if bad else None
 
 
 def documents(claims: Sequence[Claim], weighed: Sequence[Mapping[str, Any]], paths: Sequence[str]) -> Check:
@@ -175,14 +201,17 @@ def documents(claims: Sequence[Claim], weighed: Sequence[Mapping[str, Any]], pat
 
 
 def progress(weighed: Sequence[Mapping[str, Any]], tracks: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row a track: track, title, weight (%), passed, of, progress (weighted %). A waived check counts as done."""
+    """A row a track: track, title, weight (%), passed, accepted, of (checks that apply), progress (weighted %).
+
+    Progress counts what was accepted, since nobody works on it any more; `passed` doesn't.
+    """
     rows = []
     for track in tracks:
-        mine = [c for c in weighed if c["track"] == track["id"] and c["status"] != "NA"]
-        done = sum(c["status"] in ("PASS", "WAIVED") for c in mine)
-        share = track["weight"] * done / len(mine) if mine else 0.0
+        mine = [c["status"] for c in weighed if c["track"] == track["id"] and c["status"] != "NA"]
+        passed, accepted = mine.count("PASS"), mine.count("WAIVED")
+        share = track["weight"] * (passed + accepted) / len(mine) if mine else 0.0
         rows.append(
-            {"track": track["id"], "title": track["title"], "weight": track["weight"], "passed": done, "of": len(mine),
-             "progress": round(share, 1)}
+            {"track": track["id"], "title": track["title"], "weight": track["weight"], "passed": passed,
+             "accepted": accepted, "of": len(mine), "progress": round(share, 1)}
         )  # fmt: skip
     return rows

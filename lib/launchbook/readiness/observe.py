@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from launchbook.audits import Objects, kinds
+from launchbook.audits import Objects, Unread, kinds
 from launchbook.checklist import Checklist, load
 from launchbook.errors import ClusterError
 from launchbook.record import Log
@@ -13,11 +13,14 @@ from launchbook.run import RUN_LABEL, Run
 from launchbook.tracks import TRACKS
 from launchbook.verdict import compute
 
+_RBAC = "rbac.authorization.k8s.io/v1"
 _VERSIONS = {
-    "Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1",
+    "Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "ReplicaSet": "apps/v1",
+    "CronJob": "batch/v1", "Job": "batch/v1",
     "NetworkPolicy": "networking.k8s.io/v1", "PodDisruptionBudget": "policy/v1",
-    "Role": "rbac.authorization.k8s.io/v1", "RoleBinding": "rbac.authorization.k8s.io/v1",
+    "Role": _RBAC, "RoleBinding": _RBAC, "ClusterRole": _RBAC, "ClusterRoleBinding": _RBAC,
 }  # fmt: skip
+_CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding")
 
 
 def checklist(run: Run) -> Checklist:
@@ -26,29 +29,35 @@ def checklist(run: Run) -> Checklist:
 
 
 def objects(run: Run) -> Objects:
-    """Kind -> its objects in the namespaces under launch; None where they could not be read."""
-    found: dict[str, list[Mapping[str, Any]] | None] = {}
+    """Kind -> its objects in the namespaces under launch; Unread, with the reason, where they could not be read.
+
+    Where one of the namespaces isn't there, nothing counts as read: what is missing can't be sound.
+    """
+    try:
+        namespaces = {name: run.cluster.get("Namespace", name) for name in run.parameters.manifests.namespaces}
+    except ClusterError as error:
+        return dict.fromkeys(kinds(), Unread(str(error)))
+    if absent := [name for name, found in namespaces.items() if found is None]:
+        return dict.fromkeys(kinds(), Unread(f"namespace {', '.join(absent)} is not on the cluster"))
+    found: dict[str, Sequence[Mapping[str, Any]] | Unread] = {"Namespace": [n for n in namespaces.values() if n]}
     for kind in kinds():
+        if kind == "Namespace":
+            continue
         try:
-            found[kind] = list(_read(run, kind))
-        except ClusterError:
-            found[kind] = None
+            found[kind] = _read(run, kind)
+        except ClusterError as error:
+            found[kind] = Unread(str(error))
     return found
 
 
 def _read(run: Run, kind: str) -> list[dict[str, Any]]:
-    namespaces = run.parameters.manifests.namespaces
-    if kind == "Namespace":
-        return [
-            {"apiVersion": "v1", "kind": "Namespace", **item}
-            for name in namespaces
-            if (item := run.cluster.get("Namespace", name)) is not None
-        ]
+    where = [None] if kind in _CLUSTER_WIDE else run.parameters.manifests.namespaces
     return [
         item
-        for namespace in namespaces
+        for namespace in where
         for item in run.cluster.list(kind, namespace, api_version=_VERSIONS.get(kind, "v1"))
-        if RUN_LABEL not in (item["metadata"].get("labels") or {}) and item["metadata"]["name"] != "kube-root-ca.crt"
+        if (item["metadata"].get("labels") or {}).get(RUN_LABEL) != run.files.id
+        and item["metadata"]["name"] != "kube-root-ca.crt"
     ]
 
 

@@ -54,7 +54,7 @@ def claims(launch: Launch, weighed: Sequence[Mapping[str, Any]]) -> list[Claim]:
             "Every declared connection is open or closed as declared, on a plugin that enforces.",
             ("A.enforcement", "A.isolation"),
         ),
-        Claim("A node can be drained without an outage of the brokers.", ("A.budget", "A.eviction")),
+        Claim("A pod can be evicted, and its budget refuses the next.", ("A.budget", "A.eviction")),
     ]
     figures = {c["subject"].split(":")[0]: c["measured"] for c in weighed if c["id"] == "B.threshold"}
     told = ", ".join(f"{name} {value}" for name, value in figures.items()) or "no figures"
@@ -62,6 +62,11 @@ def claims(launch: Launch, weighed: Sequence[Mapping[str, Any]]) -> list[Claim]:
     if launch.endpoints:
         said.append(Claim(f"It answers at {', '.join(launch.endpoints.values())}.", ("B.target",)))
     return said
+
+
+def _link(id: str) -> str:
+    """A check's id as a link to its rows on the first page of the run."""
+    return f"[{id}](../index.html#{id})"
 
 
 def checklist_document(launch: Launch, found: Sequence[Answer]) -> str:
@@ -84,7 +89,7 @@ def announcement(launch: Launch, verdict: Mapping[str, Any], said: Sequence[Clai
     draft = "" if verdict["verdict"] in ("GO", "CONDITIONAL") else " (draft: this system is not cleared for launch)"
     images = verdict["subject"].get("image", {})
     lines = [f"# {escape_markdown(launch.title)} goes live{draft}", "", f"Verdict: **{verdict['verdict']}**", ""]
-    lines += [f"- {escape_markdown(c.text)} ({', '.join(c.checks)})" for c in kept]
+    lines += [f"- {escape_markdown(c.text)} ({', '.join(map(_link, c.checks))})" for c in kept]
     lines += ["", "## Endpoints", ""]
     lines += [f"- {escape_markdown(name)}: `{url}`" for name, url in launch.endpoints.items()] or ["None yet."]
     lines += ["", "## Infrastructure", ""]
@@ -132,17 +137,17 @@ def criteria_document(
     files: Sequence[str],
 ) -> str:
     """exit-criteria.md: the six criteria, the artifacts created and modified, the learnings."""
-    words = {True: "met", False: "not met", None: "not known"}
+    words = {True: "yes", False: "no", None: "not known"}
     frame = pd.DataFrame(
         [[c.title, words[c.met], ", ".join(c.checks), c.because] for c in met],
-        columns=["criterion", "", "checks", "because"],
+        columns=["criterion", "met", "checks", "because"],
     )
     done = sum(c.met is True for c in met)
     lines = [f"# Exit criteria: {done} of {len(met)} met", "", markdown_table(frame), "", "## Artifacts created", ""]
-    lines += [f"- {name}" for name in files]
-    lines += [f"- {a['object']}" for a in applied if a["action"] == "created"]
+    lines += [f"- {escape_markdown(name)}" for name in files]
+    lines += [f"- {escape_markdown(a['object'])}" for a in applied if a["action"] == "created"]
     lines += ["", "## Artifacts modified", ""]
-    lines += [f"- {a['object']}" for a in applied if a["action"] == "changed"] or ["None."]
+    lines += [f"- {escape_markdown(a['object'])}" for a in applied if a["action"] == "changed"] or ["None."]
     lines += ["", "## Learnings", ""]
     lines += [f"- {escape_markdown(line)}" for line in launch.learnings] or ["None were recorded in the parameters."]
     return "\n".join([*lines, ""])

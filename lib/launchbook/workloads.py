@@ -1,0 +1,44 @@
+"""Whatever runs pods in a namespace: controllers of every built-in kind, and pods that no such controller made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Object = Mapping[str, Any]
+
+# A pod that serves; a Job's pod ends, and needs no probe.
+SERVING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod")
+WORKLOADS = (*SERVING, "CronJob", "Job")
+
+
+def name_of(item: Object) -> str:
+    """`Kind namespace/name`, `Kind name` where it has no namespace."""
+    return f"{item['kind']} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}".replace(" /", " ")
+
+
+def pod_spec(item: Object) -> Object:
+    """The spec of the pods that a workload runs."""
+    spec: Object = item["spec"]
+    if item["kind"] == "CronJob":
+        spec = spec["jobTemplate"]["spec"]
+    return spec if item["kind"] == "Pod" else spec["template"]["spec"]
+
+
+def workloads(objects: Mapping[str, Any], kinds: Sequence[str] = WORKLOADS) -> Iterator[Object]:
+    """Every workload of these kinds once: what a controller of a kind in WORKLOADS made is judged there.
+
+    What a controller of a foreign kind made (a Rollout's ReplicaSet, an operator's pod) is judged itself.
+    """
+    for kind in kinds:
+        for item in objects.get(kind) or ():
+            owners = item["metadata"].get("ownerReferences") or ()
+            if not any(owner.get("controller") and owner["kind"] in WORKLOADS for owner in owners):
+                yield item
+
+
+def containers(item: Object) -> Iterator[Object]:
+    """Its containers, those that initialize it included."""
+    spec = pod_spec(item)
+    for field in ("containers", "initContainers"):
+        yield from spec.get(field) or ()
