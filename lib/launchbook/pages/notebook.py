@@ -51,8 +51,15 @@ def sanitized(html: str) -> Markup:
 
 
 def cells(path: Path) -> list[dict[str, Any]]:
-    """Each cell as {"kind", "html", "source", "outputs", "charts"}: what the page's template draws."""
-    notebook = nbformat.read(path, as_version=4)
+    """Each cell as {"kind", "html", "source", "ran", "outputs"}: what the page's template draws.
+
+    A file that is no notebook (its writing was cut off) is one cell that says so: a page must not stop the seal.
+    """
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (OSError, ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
+        said = f"{path.name} can't be read, so its cells are not shown: {type(error).__name__}."
+        return [{"kind": "markdown", "html": _pre(said, "error"), "source": "", "outputs": []}]
     return [_cell(cell) for cell in notebook.cells if cell.source.strip()]
 
 
