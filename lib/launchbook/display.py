@@ -92,7 +92,7 @@ def status_badge(status: Status | Verdict | Priority | str) -> Markup:
     """A status as a word on a colour of its own; the word alone carries the meaning."""
     colour = _COLOURS.get(str(status), "#5b6470")
     return Markup(
-        '<span class="status" style="background:{};color:#fff;border-radius:.25em;padding:.1em .5em;'
+        '<span class="status" style="background-color:{};color:#fff;border-radius:.25em;padding:.1em .5em;'
         'font-weight:600;font-size:.85em;white-space:nowrap">{}</span>'
     ).format(colour, status)
 

@@ -23,7 +23,7 @@ _TAGS = [
 _ATTRIBUTES = {"*": ["class", "style", "scope"], "a": ["href", "title"]}
 _STYLE = CSSSanitizer(
     allowed_css_properties=[
-        "background",
+        "background-color",  # `background` could load an image
         "color",
         "border-radius",
         "padding",
@@ -57,7 +57,7 @@ def cells(path: Path) -> list[dict[str, Any]]:
     """
     try:
         notebook = nbformat.read(path, as_version=4)
-    except (OSError, ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError) as error:
         said = f"{path.name} can't be read, so its cells are not shown: {type(error).__name__}."
         return [{"kind": "markdown", "html": _pre(said, "error"), "source": "", "outputs": []}]
     return [_cell(cell) for cell in notebook.cells if cell.source.strip()]
