@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -18,8 +19,11 @@ from launchbook.tracks import TRACKS
 pytestmark = pytest.mark.browser
 
 ATTACK = "<img src=x onerror=window.owned=1><script>window.owned=1</script>"
+WIDE = f"# Wide\n\nSee [A.target](../index.html#A.target).\n\n|{'a column|' * 9}\n|{'-|' * 9}\n|{'text|' * 9}\n"
 CELLS = [
-    f"run.check(Check('A.target', {ATTACK!r}, Status.FAIL, {ATTACK!r}, 'e', {ATTACK!r}))",
+    "seen = run.evidence('manifests/a b#1.json', {'seen': True})\n"
+    f"run.check(Check('A.target', {ATTACK!r}, Status.FAIL, {ATTACK!r}, 'e' * 90, {ATTACK!r}, evidence=(seen,)))\n"
+    f"run.document('wide.md', {WIDE!r})",
     "import plotly.graph_objects as go\nfrom launchbook import display\n"
     f"display.figure(go.Figure(go.Bar(x=[{ATTACK!r}], y=[1])), title='Bars')",
     f"from IPython.display import HTML\nHTML({ATTACK!r} + '<iframe src=\"https://example.com\"></iframe><b>kept</b>')",
@@ -71,6 +75,51 @@ def test_the_first_screen_is_the_verdict(browser: Browser, run: Path, width: int
     assert box["y"] + box["height"] < 800
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert (asked, wrong) == ([], [])
+
+
+@pytest.mark.parametrize("page", ["index.html", "A-manifests.html", "documents/wide.html"])
+def test_a_wide_table_scrolls_by_itself(browser: Browser, run: Path, page: str) -> None:
+    """On a phone the page never moves sideways; on a desk every column of the checks is there to read."""
+    tab, _, _ = visit(browser, run / page, 390)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    tab, _, _ = visit(browser, run / page, 1280)
+    assert tab.evaluate(
+        "[...document.querySelectorAll('.scroll:has(> .checks)')].every(e => e.scrollWidth <= e.clientWidth)"
+    )
+
+
+def test_a_claim_leads_to_its_check_and_the_check_to_its_evidence(browser: Browser, run: Path) -> None:
+    """By links that work from a disk."""
+    tab, _, wrong = visit(browser, run / "documents" / "wide.html")
+    tab.click("text=A.target")
+    assert tab.url.endswith("index.html#A.target")
+    row = tab.locator("tr:target")
+    assert "FAIL" in row.inner_text()
+    target = row.locator("a.file").get_attribute("href")
+    assert (run / unquote(target)).is_file()
+    assert wrong == []
+
+
+def test_the_filter_works_from_the_keyboard(browser: Browser, run: Path) -> None:
+    """Text, then Tab to a status, then Space; what is shown is said."""
+    tab, _, _ = visit(browser, run / "index.html")
+    tab.focus("#find")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.value") == "FAIL"
+    tab.keyboard.press("Space")
+    assert tab.locator("tr[data-status=FAIL]:visible").count() == 0
+    assert tab.locator("#shown").get_attribute("role") == "status"
+    assert "shown" in tab.locator("#shown").inner_text()
+
+
+def test_a_dark_desk_gets_a_dark_page(browser: Browser, run: Path) -> None:
+    """As the reader's system says."""
+    grounds = []
+    for scheme in ("light", "dark"):
+        tab = browser.new_page(color_scheme=scheme)
+        tab.goto((run / "index.html").as_uri())
+        grounds.append(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert grounds == ["rgb(255, 255, 255)", "rgb(20, 24, 29)"]
 
 
 def test_checks_can_be_found(browser: Browser, run: Path) -> None:

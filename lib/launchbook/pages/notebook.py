@@ -37,8 +37,10 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def markdown(text: str) -> Markup:
-    """Markdown as HTML; HTML inside it is text."""
-    return sanitized(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+    """Markdown as HTML; HTML inside it is text. A table that is wider than the page scrolls by itself."""
+    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
+    html = html.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+    return sanitized(html)
 
 
 def sanitized(html: str) -> Markup:

@@ -59,9 +59,16 @@ def claims(launch: Launch, weighed: Sequence[Mapping[str, Any]]) -> list[Claim]:
     figures = {c["subject"].split(":")[0]: c["measured"] for c in weighed if c["id"] == "B.threshold"}
     told = ", ".join(f"{name} {value}" for name, value in figures.items()) or "no figures"
     said.append(Claim(f"Under load it kept every threshold: {told}.", ("B.target", "B.validity", "B.threshold")))
-    if launch.endpoints:
-        said.append(Claim(f"It answers at {', '.join(launch.endpoints.values())}.", ("B.target",)))
+    said += [
+        Claim(f"It answers at {url}.", ("B.target",)) for url in launch.endpoints.values() if _was_asked(url, weighed)
+    ]
     return said
+
+
+def _was_asked(url: str, weighed: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether this run's load went to that very address; what a check says of another address carries no claim."""
+    asked = [c["measured"].split(",")[0].rstrip("/") for c in weighed if c["id"] == "B.target"]
+    return url.rstrip("/") in asked
 
 
 def _link(id: str) -> str:
@@ -91,7 +98,11 @@ def announcement(launch: Launch, verdict: Mapping[str, Any], said: Sequence[Clai
     lines = [f"# {escape_markdown(launch.title)} goes live{draft}", "", f"Verdict: **{verdict['verdict']}**", ""]
     lines += [f"- {escape_markdown(c.text)} ({', '.join(map(_link, c.checks))})" for c in kept]
     lines += ["", "## Endpoints", ""]
-    lines += [f"- {escape_markdown(name)}: `{url}`" for name, url in launch.endpoints.items()] or ["None yet."]
+    lines += [
+        f"- {escape_markdown(name)}: `{url}`"
+        + ("" if _was_asked(url, verdict["checks"]) else " (not asked by this run)")
+        for name, url in launch.endpoints.items()
+    ] or ["None yet."]
     lines += ["", "## Infrastructure", ""]
     lines += [f"- Kubernetes {escape_markdown((verdict['cluster'] or {}).get('version', 'unknown'))}"]
     lines += [f"- {escape_markdown(name)}: {escape_markdown(digest)}" for name, digest in images.items()]

@@ -57,6 +57,16 @@ def test_a_claim_that_no_check_supports_is_left_out_and_said_so() -> None:
     assert "B.threshold is WAIVED: 900 ms is above 500 ms." in left
 
 
+def test_an_endpoint_that_nobody_asked_is_no_claim() -> None:
+    """The load went to the Service; what a user will type may be another address."""
+    text = announce(verdict(check("B.target", measured="http://api.a.svc, 2 ready endpoints")))
+    assert "- API: `https://api.example.com` (not asked by this run)" in text
+    assert "It answers at" not in text
+    text = announce(verdict(check("B.target", measured="https://api.example.com, 2 ready endpoints")))
+    assert "- API: `https://api.example.com`\n" in text
+    assert "It answers at https://api.example.com. ([B.target]" in text
+
+
 def test_a_system_that_is_not_cleared_gets_a_draft() -> None:
     """And the word stands in the heading."""
     assert announce(verdict(word="NO-GO")).startswith("# Agents goes live (draft:")
