@@ -15,7 +15,8 @@ from launchbook.words import Check, Status
 Outcome = Literal["PASS", "FAIL", "INVALID", "NO DATA"]
 _BUSY = 0.9  # of its CPU limit (or of one core, which is all that one Python process can use)
 _LATE = 0.1  # s, by which the generator's own clock may wake late in its worst seconds
-_WHOLE = 0.95  # of the planned time
+_WHOLE = 0.95  # of the planned time, and of an open loop's planned rate
+_SEEN = 0.8  # of the measured seconds, in which the generator must have told of itself
 _TAIL = 5  # samples that must lie above a percentile before it is quoted
 
 
@@ -60,15 +61,23 @@ def invalid(
         reasons.append(Reason("truncated", problem or "The generator did not come to its end."))
     elif seconds < _WHOLE * plan.duration:
         reasons.append(Reason("truncated", f"The samples cover {seconds:.1f} s of the {plan.duration:g} s planned."))
-    reasons += _saturated(health, min(cores, 1.0))
+    reasons += _saturated(health, min(cores, 1.0), seconds)
     reasons += _out_of_reach(plan, thresholds)
+    reasons += _rate_not_kept(len(samples), seconds, plan)
+    reasons += _no_success(samples, thresholds)
     reasons += _too_few(len(samples), thresholds)
     return reasons
 
 
-def _saturated(health: pd.DataFrame, cores: float) -> list[Reason]:
-    if health.empty:
-        return [Reason("generator-unseen", "The generator's own health was not measured.")]
+def _saturated(health: pd.DataFrame, cores: float, seconds: float) -> list[Reason]:
+    seen = health.dropna(subset=["cpu", "lag"])
+    if seen.empty or len(seen) < _SEEN * seconds:
+        unseen = f"The generator's own health was measured in {len(seen)} of {seconds:.0f} s."
+        return [Reason("generator-unseen", unseen), *(_busy(seen, cores) if len(seen) else ())]
+    return _busy(seen, cores)
+
+
+def _busy(health: pd.DataFrame, cores: float) -> list[Reason]:
     busy = float(health["cpu"].median()) / cores
     late = float(np.percentile(health["lag"], 90))
     if busy >= _BUSY:
@@ -100,6 +109,28 @@ def _out_of_reach(plan: Plan, thresholds: Sequence[Threshold]) -> list[Reason]:
             f"{plan.vus} VUs with {plan.think_time:g} s think time send at most {ceiling:.1f} requests/s, however fast the "
             f"target is; {wanted:g} are asked for.",
         )
+    ]
+
+
+def _rate_not_kept(count: int, seconds: float, plan: Plan) -> list[Reason]:
+    """An open loop that falls behind has become a closed one: it no longer sees how slow the target is."""
+    if plan.rate is None or seconds <= 0 or count / seconds >= _WHOLE * plan.rate:
+        return []
+    return [
+        Reason(
+            "rate-not-kept",
+            f"{count / seconds:.1f} of the {plan.rate:g} requests/s planned were sent: {plan.vus} VUs were too few, or the "
+            "target too slow for them.",
+        )
+    ]
+
+
+def _no_success(samples: pd.DataFrame, thresholds: Sequence[Threshold]) -> list[Reason]:
+    """A target that refuses everything answers fast; unless a threshold asks for errors, nothing else would tell."""
+    if samples.empty or not samples["failed"].all() or any(t.metric == "http_req_failed" for t in thresholds):
+        return []
+    return [
+        Reason("no-success", f"None of the {len(samples)} requests succeeded, so rate and latency say nothing of it.")
     ]
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from launchbook.errors import LaunchbookError
 from launchbook.load.samples import gunzip
-from launchbook.load.thresholds import METRICS, Threshold, trend
+from launchbook.load.thresholds import METRICS, Threshold, known, trend
 
 Problem = tuple[str, str]
 
@@ -30,16 +30,18 @@ class Foreign(LaunchbookError):
 class Reading:
     """Either samples (durations in ms, failed or not) or the figures that a summary holds.
 
-    problems: (id, sentence) for each reason why these figures can't be believed
+    failed: None where the samples don't say; problems: (id, sentence) for each reason why these figures can't be
+    believed; crossed: the same for thresholds of metrics that are not judged here, as the summary itself judged them
     """
 
     count: int = 0
     durations: np.ndarray | None = None
-    failed: int = 0
+    failed: int | None = 0
     seconds: float | None = None
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
     thresholds: dict[str, list[str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    crossed: list[Problem] = field(default_factory=list)
     first: float = math.inf
     last: float = -math.inf
 
@@ -54,7 +56,7 @@ class Reading:
         parts = [one.durations for one in readings if one.durations is not None]
         return Reading(
             count=sum(one.count for one in readings), durations=np.concatenate(parts),
-            failed=sum(one.failed for one in readings), seconds=last - first,
+            failed=_sum(one.failed for one in readings), seconds=last - first,
             problems=[p for one in readings for p in one.problems], first=first, last=last,
         )  # fmt: skip
 
@@ -63,12 +65,17 @@ class Reading:
         if self.durations is None:
             return self.figures.get(threshold.metric, {}).get(threshold.aggregate)
         if threshold.metric == "http_req_failed":
-            return self.failed / self.count
+            return None if self.failed is None else self.failed / self.count
         if METRICS[threshold.metric] == "counter":
             if threshold.aggregate == "count":
                 return float(self.count)
             return self.count / self.seconds if self.seconds else None
         return trend(self.durations, threshold.aggregate) if len(self.durations) else None
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = list(counts)
+    return None if None in known else sum(n for n in known if n is not None)
 
 
 def read(path: Path) -> Reading:
@@ -127,22 +134,53 @@ def _summary(path: Path, whole: Mapping[str, Any]) -> Reading:
         metric = metrics.get(name)
         if not isinstance(metric, dict):
             continue
-        values = metric.get("values", {k: v for k, v in metric.items() if k != "thresholds"})
+        values = _values(path, name, metric)
         shown = {k.replace(" ", ""): float(v) for k, v in values.items() if isinstance(v, (int, float))}
         if name == "http_req_failed" and "rate" not in shown and "value" in shown:
             shown["rate"] = shown["value"]
         reading.figures[name] = shown
         reading.problems += _sane(path, name, shown)
-        if metric.get("thresholds"):
-            reading.thresholds[name] = list(metric["thresholds"])
-    reading.count = int(reading.figures.get("http_reqs", {}).get("count", 0))
-    dropped = metrics.get("dropped_iterations") or {}
-    lost = (dropped.get("values") or dropped).get("count", 0)
+    _own_thresholds(path, metrics, reading)
+    count = reading.figures.get("http_reqs", {}).get("count", 0.0)
+    reading.count = int(count) if math.isfinite(count) else 0
+    dropped = metrics.get("dropped_iterations")
+    lost = _values(path, "dropped_iterations", dropped).get("count", 0) if isinstance(dropped, dict) else 0
+    if not isinstance(lost, (int, float)):
+        raise Foreign(f"{path}: the count of dropped_iterations is no number, so this is no k6 summary.")
     if lost:
         reading.problems.append(
             ("generator-saturated", f"{lost:g} iterations were dropped: the generator could not keep its rate.")
         )
     return reading
+
+
+def _values(path: Path, name: str, metric: Mapping[str, Any]) -> Mapping[str, Any]:
+    values = metric.get("values", {k: v for k, v in metric.items() if k != "thresholds"})
+    if not isinstance(values, dict):
+        raise Foreign(f"{path}: the values of {name} are no mapping, so this is no k6 summary.")
+    return values
+
+
+def _own_thresholds(path: Path, metrics: Mapping[str, Any], reading: Reading) -> None:
+    """What can be judged here goes to `thresholds`; of the rest (checks, a metric with tags) k6's own word is taken."""
+    for name, metric in metrics.items():
+        given = metric.get("thresholds") if isinstance(metric, dict) else None
+        if not given:
+            continue
+        if not isinstance(given, dict):
+            raise Foreign(f"{path}: the thresholds of {name} are no mapping, so this is no k6 summary.")
+        for expression, said in given.items():
+            if known(name, expression):
+                reading.thresholds.setdefault(name, []).append(expression)
+                continue
+            # --summary-export writes true for a broken threshold, handleSummary {"ok": true} for a kept one
+            ok = not said if isinstance(said, bool) else said.get("ok") if isinstance(said, dict) else None
+            if ok is False:
+                reading.crossed.append(("threshold", f"{name}: {expression} does not hold, says k6."))
+            elif ok is not True:
+                reading.problems.append(
+                    ("figure-missing", f"{name}: {expression}: the summary doesn't say if it holds.")
+                )
 
 
 def _sane(path: Path, name: str, values: Mapping[str, float]) -> Iterable[Problem]:
@@ -173,7 +211,7 @@ def _ndjson(path: Path, lines: Sequence[str]) -> Reading:
 def _csv(path: Path, text: str) -> Reading:
     rows = csv.DictReader(io.StringIO(text))
     if rows.fieldnames and "ms" in rows.fieldnames:
-        return _frame(path, pd.read_csv(io.StringIO(text), on_bad_lines="skip"))
+        return _frame(path, pd.read_csv(io.StringIO(text), on_bad_lines="skip", low_memory=False))
     points, broken = [], 0
     for row in rows:
         try:
@@ -191,7 +229,8 @@ def _points(path: Path, points: Sequence[tuple[float, str, float, str]], broken:
     if broken and not points:
         raise Foreign(f"{path}: none of its {broken} lines is a k6 point.")
     reading = Reading(count=len(durations), durations=durations)
-    reading.failed = sum(value > 0 for _, metric, value, _ in points if metric == "http_req_failed")
+    flags = [value > 0 for _, metric, value, _ in points if metric == "http_req_failed"]
+    reading.failed = sum(flags) if len(flags) == reading.count else None
     if times:
         reading.first, reading.last = min(times), max(times)
         reading.seconds = reading.last - reading.first
@@ -219,8 +258,16 @@ def _table(path: Path, data: bytes) -> Reading:
 def _frame(path: Path, frame: pd.DataFrame) -> Reading:
     if not {"start", "ms", "failed"} <= set(frame.columns):
         raise Foreign(f"{path}: has no columns start, ms and failed; it holds {', '.join(map(str, frame.columns))}.")
+    given = len(frame)
+    numbers = frame[["start", "ms"]].apply(pd.to_numeric, errors="coerce")
+    flags = frame["failed"].astype(str).str.lower().map({"0": 0, "1": 1, "false": 0, "true": 1, "0.0": 0, "1.0": 1})
+    frame = numbers.assign(failed=flags)
+    frame = frame[np.isfinite(frame["start"]) & frame["failed"].notna()]
     durations = frame["ms"].to_numpy(dtype=float)
-    reading = Reading(count=len(frame), durations=durations, failed=int(frame["failed"].astype(int).sum()))
+    reading = Reading(count=len(frame), durations=durations, failed=int(frame["failed"].sum()))
+    if len(frame) < given:
+        lost = given - len(frame)
+        reading.problems.append(("impossible", f"{path.name}: {lost} rows have no time, or no word if they failed."))
     if len(frame):
         reading.first, reading.last = float(frame["start"].min()), float((frame["start"] + frame["ms"] / 1000).max())
         reading.seconds = reading.last - reading.first

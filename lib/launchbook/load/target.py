@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from launchbook.errors import ClusterError
 from launchbook.run import Run
-
-LOOPBACK = ("localhost", "127.", "[::1]", "0.0.0.0")
 
 
 def target(run: Run) -> dict[str, Any]:
@@ -20,7 +21,8 @@ def target(run: Run) -> dict[str, Any]:
         "url": load.target.url or f"http://{name}.{namespace}.svc.cluster.local{port}",
     }  # fmt: skip
     try:
-        if run.cluster.get("Service", name, namespace) is None:
+        service = run.cluster.get("Service", name, namespace)
+        if service is None:
             found["problem"] = f"There is no Service {load.target.service}."
             return found
         slices = run.cluster.list(
@@ -39,8 +41,40 @@ def target(run: Run) -> dict[str, Any]:
     )
     if not found["endpoints"]:
         found["problem"] = f"Service {load.target.service} has no ready endpoint, so nothing was sent."
-    elif any(word in found["url"] for word in LOOPBACK):
+    elif _loopback(urlsplit(found["url"]).hostname or ""):
         found["problem"] = f"{found['url']} is loopback or a port-forward, which proves nothing about a release."
+    elif load.generator.where == "pod":
+        found["problem"] = _elsewhere(urlsplit(found["url"]), name, namespace, service)
     elif load.generator.where == "here" and not load.target.url:
         found["problem"] = "A generator on this machine needs `load.target.url`: the ingress it goes through."
     return found
+
+
+def _loopback(host: str) -> bool:
+    if host.endswith("localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _elsewhere(url: SplitResult, name: str, namespace: str, service: Mapping[str, Any]) -> str | None:
+    """Why the URL, asked from a pod, isn't this Service at one of its ports; None where it is."""
+    host, spec = url.hostname or "", service.get("spec") or {}
+    short = f"{name}.{namespace}"
+    addresses = [a for a in spec.get("clusterIPs") or () if a != "None"]
+    if host not in (short, f"{short}.svc", *addresses) and not host.startswith(f"{short}.svc."):
+        return (
+            f"The generator's pod would hit {host!r}, which is not Service {namespace}/{name}; leave `load.target.url` out "
+            "where the generator is a pod."
+        )
+    try:
+        port = url.port or (443 if url.scheme == "https" else 80)
+    except ValueError:
+        return f"The generator's pod can't use {url.geturl()}: its port is no number from 0 to 65535."
+    ports = [p["port"] for p in spec.get("ports") or ()]
+    if port not in ports:
+        return f"Service {namespace}/{name} has no port {port}; it has {', '.join(map(str, ports)) or 'none'}."
+    return None

@@ -61,6 +61,15 @@ def parse(thresholds: Mapping[str, Sequence[str]]) -> list[Threshold]:
     return [_parse(metric, text) for metric, texts in thresholds.items() for text in texts]
 
 
+def known(metric: str, text: str) -> bool:
+    """Whether parse() takes it."""
+    try:
+        _parse(metric, text)
+    except ParametersError:
+        return False
+    return True
+
+
 def _parse(metric: str, text: str) -> Threshold:
     if metric not in METRICS:
         raise ParametersError(
@@ -68,10 +77,10 @@ def _parse(metric: str, text: str) -> Threshold:
             "Nothing was sent."
         )
     found = _EXPRESSION.match(text)
-    known = _AGGREGATES[METRICS[metric]]
-    if not found or ("p(N)" if found["percent"] else found["aggregate"]) not in known:
+    aggregates = _AGGREGATES[METRICS[metric]]
+    if not found or ("p(N)" if found["percent"] else found["aggregate"]) not in aggregates:
         raise ParametersError(
-            f"load.thresholds: {metric} can't be held against {text!r}; write one of {', '.join(known)}, a relation and "
+            f"load.thresholds: {metric} can't be held against {text!r}; write one of {', '.join(aggregates)}, a relation and "
             "a number, such as 'p(95)<500' (ms) or 'rate<0.01'. Nothing was sent."
         )
     if found["percent"] and not 0 < float(found["percent"]) <= 100:

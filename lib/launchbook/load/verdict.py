@@ -31,15 +31,15 @@ def command(files: Sequence[Path], scenario: Path | None) -> tuple[str, int]:
     except Foreign as error:
         return _say("INVALID", [("unreadable", str(error))], {})
     if reading.count == 0:
-        return _say("NO DATA", [("no-requests", "The results hold no HTTP request.")], {})
+        return _say("NO DATA", [("no-requests", "The results hold no HTTP request."), *reading.problems], {})
     thresholds = given if given is not None else parse(reading.thresholds or Load.model_fields["thresholds"].default)
-    reasons = [*reading.problems, *_too_few(reading.count, thresholds)]
+    reasons = [*reading.problems, *_too_few(reading.count, thresholds), *_no_success(reading, thresholds)]
     metrics: dict[str, Any] = {}
-    failed: list[tuple[str, str]] = []
+    failed: list[tuple[str, str]] = [] if given is not None else list(reading.crossed)
     for one in thresholds:
         value = reading.figure(one)
         shown = metrics.setdefault(one.metric, {"values": {}, "thresholds": {}})
-        if value is None or math.isnan(value):
+        if value is None or not math.isfinite(value):
             reasons.append(("figure-missing", f"{one.name}: the results don't hold {one.aggregate}."))
             continue
         shown["values"][one.aggregate] = value
@@ -65,6 +65,16 @@ def _too_few(count: int, thresholds: Sequence[Threshold]) -> list[tuple[str, str
     return [("too-few-samples", f"{count} samples; {needed} are needed for p({max(asked):g}).")]
 
 
+def _no_success(reading: Reading, thresholds: Sequence[Threshold]) -> list[tuple[str, str]]:
+    asked = any(one.metric == "http_req_failed" for one in thresholds)
+    share = reading.figures.get("http_req_failed", {}).get("rate")
+    if reading.durations is not None and reading.failed is not None:
+        share = reading.failed / reading.count
+    if asked or share is None or share < 1:
+        return []
+    return [("no-success", "No request succeeded, so rate and latency say nothing of the target.")]
+
+
 def _thresholds(scenario: Path) -> list[Threshold]:
     try:
         content = yaml.safe_load(scenario.read_text(encoding="utf-8"))
@@ -76,5 +86,10 @@ def _thresholds(scenario: Path) -> list[Threshold]:
         raise ParametersError(
             f"{scenario}: holds no `thresholds:` such as {example}; known metrics: {', '.join(METRICS)}."
         )
-    given = {m: [t] if isinstance(t, str) else list(t) for m, t in found["thresholds"].items()}
+    given = {m: [t] if isinstance(t, str) else t for m, t in found["thresholds"].items()}
+    for metric, texts in given.items():
+        if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+            raise ParametersError(f"{scenario}: thresholds of {metric} are a list of texts, such as ['p(95)<500'].")
+    if not given:
+        raise ParametersError(f"{scenario}: `thresholds:` is empty, so there is nothing to judge by.")
     return parse(given)

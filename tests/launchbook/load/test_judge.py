@@ -113,3 +113,31 @@ def test_a_threshold_that_k6_would_not_know(thresholds: Any, message: str) -> No
 def test_zero_samples_hold_no_threshold() -> None:
     """An empty table has no figure, not a good one."""
     assert [figure(t, samples(0), 0.0) for t in THRESHOLDS] == [None, None, None]
+
+
+def test_a_target_that_refuses_everything_does_not_pass_for_being_fast() -> None:
+    """Where no threshold asks for errors, the judge does."""
+    asked = parse({"http_req_duration": ["p(95)<500"], "http_reqs": ["rate>=100"]})
+    frame = samples(9000, failed=9000, ms=0.2)
+    reasons = judge.invalid(frame, health(), PLAN, asked, cores=1.0, complete=True, seconds=60.0)
+    assert [r.id for r in reasons] == ["no-success"]
+    assert judge.outcome(9000, reasons, judge.findings(frame, asked, 60.0)) == "INVALID"
+
+
+def test_an_open_loop_that_fell_behind_is_invalid() -> None:
+    """It no longer sees how slow the target is."""
+    assert judged(samples(9000), plan=Plan(50, 0.0, 60.0, rate=500.0)) == ("INVALID", ["rate-not-kept"])
+    assert judged(samples(9000), plan=Plan(50, 0.0, 60.0, rate=150.0)) == ("PASS", [])
+
+
+@pytest.mark.parametrize(
+    ("told", "ids"),
+    [
+        (health().iloc[:3], ["generator-unseen"]),
+        (health().assign(cpu=np.nan), ["generator-unseen"]),
+        (health(cpu=0.95).iloc[:20], ["generator-unseen", "generator-saturated"]),
+    ],
+)
+def test_a_generator_that_was_hardly_seen_vouches_for_nothing(told: pd.DataFrame, ids: list[str]) -> None:
+    """Its health must be known in most of the seconds that count."""
+    assert judged(samples(9000), health=told) == ("INVALID", ids)

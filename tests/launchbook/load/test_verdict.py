@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from launchbook.errors import ParametersError
 from launchbook.load.verdict import command
 
 SUMMARY = {
@@ -110,3 +111,64 @@ def test_summaries_are_not_merged(tmp_path: Path) -> None:
     text, code = command([tmp_path / "a", tmp_path / "b"], None)
     assert code == 4
     assert "percentiles don't add up" in text
+
+
+def own(**metrics: Any) -> str:
+    return json.dumps({"metrics": {**SUMMARY["metrics"], **metrics}})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        own(checks={"type": "rate", "values": {"rate": 0.5}, "thresholds": {"rate>0.9": {"ok": False}}}),
+        own(checks={"value": 0.5, "thresholds": {"rate>0.9": True}}),
+        own(**{"http_req_duration{expected_response:true}": {"values": {}, "thresholds": {"p(95)<5": {"ok": False}}}}),
+    ],
+)
+def test_a_threshold_that_only_k6_can_judge_still_fails(tmp_path: Path, data: str) -> None:
+    """In handleSummary's shape, and in --summary-export's, where true means crossed."""
+    found, code = verdict(tmp_path, data, None)
+    assert (found["outcome"], code) == ("FAIL", 1)
+    assert found["reasons"][0]["message"].endswith("does not hold, says k6.")
+
+
+LATENCY = "thresholds: {http_req_duration: ['p(95)<500']}\n"
+ERRORS = "thresholds: {http_req_failed: ['rate<0.01']}\n"
+ROWS = "start,ms,failed\n" + "".join(f"{n / 10},5,0\n" for n in range(600))
+
+
+@pytest.mark.parametrize(
+    ("data", "scenario", "outcome", "reason"),
+    [
+        (ndjson(600, failed=600, ms=0.0), LATENCY, "INVALID", "no-success"),
+        (own(http_req_failed={"values": {"rate": 1.0}}), LATENCY, "INVALID", "no-success"),
+        ("\n".join(n for n in ndjson(600).splitlines() if "failed" not in n), ERRORS, "INVALID", "figure-missing"),
+        ('{"metrics": {"http_reqs": {"values": {"count": NaN}}}}', None, "NO DATA", "impossible"),
+        ('{"metrics": {"http_reqs": {"values": {"count": Infinity}}}}', None, "NO DATA", "impossible"),
+        (own(http_req_duration={"values": {"p(95)": float("inf")}}), LATENCY, "INVALID", "impossible"),
+        (own(http_reqs={"values": [1]}), None, "INVALID", "unreadable"),
+        (own(dropped_iterations={"values": {"count": "7"}}), None, "INVALID", "unreadable"),
+        (own(http_req_failed={"values": {"rate": 0.0}, "thresholds": ["rate<1"]}), None, "INVALID", "unreadable"),
+        (own(checks={"values": {}, "thresholds": {"rate>0.9": "yes"}}), None, "INVALID", "figure-missing"),
+        (ROWS + "60.0,5,\n", LATENCY, "INVALID", "impossible"),
+        (ROWS + ",5,0\n", LATENCY, "INVALID", "impossible"),
+        (ROWS + "60.0,abc,0\n", LATENCY, "INVALID", "impossible"),
+    ],
+)
+def test_a_result_that_cannot_be_believed_is_an_answer_in_plain_json(
+    tmp_path: Path, data: str, scenario: str | None, outcome: str, reason: str
+) -> None:
+    """Never a pass, never a traceback, never a figure that JSON has no word for."""
+    found, code = verdict(tmp_path, data, scenario)
+    assert (found["outcome"], code) == (outcome, 4)
+    assert reason in [one["id"] for one in found["reasons"]]
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    "given", ["thresholds: {}", "thresholds: {http_req_duration: 5}", "thresholds: {http_reqs: [5]}"]
+)
+def test_a_scenario_without_usable_thresholds_is_refused(tmp_path: Path, given: str) -> None:
+    """Nothing to judge by is no pass."""
+    with pytest.raises(ParametersError, match="thresholds"):
+        verdict(tmp_path, json.dumps(SUMMARY), given)
