@@ -61,9 +61,15 @@ class Followers:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def elapsed(self) -> float:
-        """Seconds since they were opened."""
-        return time.monotonic() - self._began
+    def second(self, moment: float) -> float:
+        """Seconds from the opening of the followers to a moment of the monotonic clock."""
+        return moment - self._began
+
+    def unfollowed(self, namespaces: Iterable[str], leave_out: str) -> list[str]:
+        """Containers that run now and were not there at the beginning: one sentence each. See open_followers()."""
+        known = {(one.namespace, one.pod, one.container) for one in self._all}
+        now = _containers(self._cluster, namespaces, leave_out)
+        return [f"{ns}/{pod} {name}: it started later" for ns, pod, name in now if (ns, pod, name) not in known]
 
     @property
     def problems(self) -> list[str]:
@@ -109,11 +115,14 @@ def open_followers(cluster: Cluster, namespaces: Iterable[str], leave_out: str) 
 
     Raises ClusterError where the pods can't be listed.
     """
-    found = [
+    return Followers(cluster, _containers(cluster, namespaces, leave_out))
+
+
+def _containers(cluster: Cluster, namespaces: Iterable[str], leave_out: str) -> list[tuple[str, str, str]]:
+    return [
         (namespace, pod["metadata"]["name"], container["name"])
         for namespace in namespaces
         for pod in cluster.list("Pod", namespace)
         if leave_out not in (pod["metadata"].get("labels") or {}) and pod.get("status", {}).get("phase") == "Running"
         for container in pod["spec"]["containers"]
     ]
-    return Followers(cluster, found)

@@ -153,6 +153,13 @@ class Scenario(Model):
     stages: tuple[Stage, ...] = ()
     request_timeout: Seconds = 10.0  # s
 
+    @model_validator(mode="after")
+    def _something_is_measured(self) -> Scenario:
+        whole = sum(stage.duration for stage in self.stages)
+        if self.stages and whole <= self.warmup:
+            raise ValueError(f"the stages take {whole:g} s, which the warm-up of {self.warmup:g} s leaves nothing of")
+        return self
+
 
 class Target(Model):
     """What is hit: the audited Service. The runbook checks that it answers and that it is this very one."""

@@ -9,7 +9,7 @@ from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
 
 Object = dict[str, Any]
-_LIFETIME = 3600  # s, after which the kubelet ends a pod that nobody cleaned up
+_LIFETIME = 3600.0  # s
 
 
 def pod(
@@ -20,14 +20,15 @@ def pod(
     *,
     volumes: list[Object] | None = None,
     node: str | None = None,
+    lifetime: float = _LIFETIME,
 ) -> Object:
     """A pod as Pod Security `restricted` and a quota admit it, around one container (name, image, command, …).
 
-    node: the node that it must run on.
+    node: the node that it must run on; lifetime: seconds, after which the kubelet ends it if nobody cleaned it up.
     """
     spec: Object = {
         "restartPolicy": "Never",
-        "activeDeadlineSeconds": _LIFETIME,
+        "activeDeadlineSeconds": int(lifetime),
         "terminationGracePeriodSeconds": 1,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,

@@ -10,8 +10,10 @@ import pandas as pd
 
 from launchbook.display import Html, table
 from launchbook.load import judge
-from launchbook.load.act import Result, execute
+from launchbook.load.act import execute
 from launchbook.load.judge import Finding, Outcome, Plan, Reason
+from launchbook.load.plan import planned
+from launchbook.load.result import Result
 from launchbook.load.samples import measured, span
 from launchbook.load.show import distribution, document, errors, latency, results, summary, throughput
 from launchbook.load.target import target as _target
@@ -47,24 +49,21 @@ def target(run: Run) -> dict[str, Any]:
 def evaluate(run: Run, result: Result) -> Judged:
     """The result judged by the environment's thresholds."""
     load = run.parameters.load
-    scenario = load.scenario
-    duration = (
-        sum(stage.duration for stage in scenario.stages) - scenario.warmup if scenario.stages else scenario.duration
-    )
-    plan = Plan(scenario.vus, scenario.think_time, duration, scenario.rate)
-    samples = measured(result.samples, scenario.warmup)
+    plan = planned(load.scenario)
+    samples = measured(result.samples, load.scenario.warmup)
     seconds, thresholds = span(samples), parse(load.thresholds)
     reasons = judge.invalid(
         samples, result.health, plan, thresholds, cores=result.cores, complete=result.complete, seconds=seconds,
         problem=result.problem,
     )  # fmt: skip
+    reasons += result.reasons
     found = judge.findings(samples, thresholds, seconds)
     return Judged(result, plan, samples, seconds, reasons, found, judge.outcome(len(samples), reasons, found))
 
 
 def show_target(found: dict[str, Any]) -> Html:
     """What will be hit, from where."""
-    rows = [("Service", found["service"]), ("URL", found["url"]), ("generator", found["where"]),
+    rows = [("Service", found["service"]), ("URL", found["url"]), ("way", found["way"]), ("generator", found["where"]),
             ("ready endpoints", ", ".join(found["endpoints"])), ("problem", found["problem"] or "none")]  # fmt: skip
     return table(pd.DataFrame(rows, columns=["", "value"]), "The target of the load")
 
@@ -81,9 +80,12 @@ def checks(judged: Judged) -> list[Any]:
 
 def write(run: Run, judged: Judged, target: dict[str, Any]) -> str | None:
     """Writes load-test-baseline.md and load-test-results.json; the document's path, None where nothing was measured."""
-    about = {"engine": judged.result.engine, "image": run.parameters.load.generator.image, "where": target["where"],
-        "url": target["url"], "outcome": judged.outcome,
-             "reasons": [r.__dict__ for r in judged.reasons], "began": judged.result.began}  # fmt: skip
+    about = {
+        "engine": judged.result.engine, "version": judged.result.version, "where": target["where"],
+        "way": target["way"], "url": target["url"], "outcome": judged.outcome,
+        "reasons": [r.__dict__ for r in judged.reasons], "began": judged.result.began,
+        "vus": judged.plan.vus, "think_time": judged.plan.think_time, "rate": judged.plan.rate,
+    }  # fmt: skip
     text = document(judged.plan, about, judged.findings, judged.outcome, judged.reasons, judged.samples)
     run.document("load-test-baseline.md", text)
     whole = summary(judged.samples, judged.findings, judged.seconds, about)

@@ -1,7 +1,8 @@
-"""What runs inside the load generator's pod, under Locust: this file itself, with scenario.json beside it.
+"""What Locust runs, in a pod or on this machine: this file itself, with scenario.json beside it.
 
 Imports nothing of launchbook. One line a second on standard output (JSON: second, requests, failed, users, cpu, lag)
-and one gzipped CSV of every request at SAMPLES, kept until the runbook has fetched it (it then makes COLLECTED).
+and one gzipped CSV of every request at SAMPLES; it stays for HOLD seconds after the end, so that a pod's file can be
+fetched.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import locust
 from locust import LoadTestShape, constant, constant_throughput, events
 from locust.contrib.fasthttp import FastHttpUser
 
 HERE = Path(__file__).parent
 SCENARIO: dict[str, Any] = json.loads((HERE / "scenario.json").read_text())
 SAMPLES = Path(os.environ.get("SAMPLES", "/tmp/samples.csv.gz"))
-COLLECTED = SAMPLES.with_name("collected")
-_WAIT = 300.0  # s, for the runbook to fetch the samples
+HOLD = float(os.environ.get("HOLD", "0"))
 _TICK = 0.05  # s, between two looks at the clock: what is late by more was kept waiting by a busy generator
 
 _rows: list[str] = []
@@ -66,17 +67,24 @@ User.tasks = [
     send for one in SCENARIO["requests"] for send in [_request(one)] * max(1, round(100 * one["weight"] / _heaviest))
 ]
 
+
+def _users(target: float) -> int:
+    """How many users a stage needs: with a rate, each of them sends rate / vus requests/s."""
+    wanted = target * SCENARIO["vus"] / SCENARIO["rate"] if SCENARIO["rate"] else target
+    return min(SCENARIO["vus"], max(1, round(wanted))) if SCENARIO["rate"] else max(1, round(wanted))
+
+
 if SCENARIO["stages"]:
 
     class Shape(LoadTestShape):
-        """k6's stages: from the users before to `target` within `duration`."""
+        """k6's stages: from the users before to `target` within `duration`; with a rate, `target` is requests/s."""
 
         def tick(self) -> tuple[int, float] | None:
             passed, start = self.get_run_time(), 0.0
             for stage in SCENARIO["stages"]:
                 if passed < stage["duration"]:
                     share = passed / stage["duration"]
-                    return max(1, round(start + (stage["target"] - start) * share)), SCENARIO["vus"]
+                    return _users(start + (stage["target"] - start) * share), SCENARIO["vus"]
                 passed -= stage["duration"]
                 start = stage["target"]
             return None
@@ -153,10 +161,9 @@ def _begin(environment: Any, **_: Any) -> None:
 
 @events.quitting.add_listener
 def _end(environment: Any, **_: Any) -> None:
-    """Keeps the pod until its samples were fetched."""
+    """Says that it is whole, and keeps the pod until its samples were fetched."""
     environment.process_exit_code = 0
     gevent.joinall(_reporter, timeout=10)
-    print("LB " + json.dumps({"done": True, "python": sys.version.split()[0]}), flush=True)
-    deadline = time.monotonic() + _WAIT
-    while not COLLECTED.exists() and time.monotonic() < deadline:
-        gevent.sleep(0.2)
+    version = f"{locust.__version__} on Python {sys.version.split()[0]}"
+    print("LB " + json.dumps({"version": version, "done": True, "code": 0}), flush=True)
+    gevent.sleep(HOLD)

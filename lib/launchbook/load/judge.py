@@ -17,6 +17,7 @@ _BUSY = 0.9  # of its CPU limit (or of one core, which is all that one Python pr
 _LATE = 0.1  # s, by which the generator's own clock may wake late in its worst seconds
 _WHOLE = 0.95  # of the planned time, and of an open loop's planned rate
 _SEEN = 0.8  # of the measured seconds, in which the generator must have told of itself
+_HOLE = 2.0  # s, past the wait that is planned, in which nothing is sent and no answer is waited for
 _TAIL = 5  # samples that must lie above a percentile before it is quoted
 
 
@@ -30,12 +31,16 @@ class Reason:
 
 @dataclass(frozen=True)
 class Plan:
-    """What was to be sent: virtual users, think time (s), seconds measured, and requests/s of an open loop."""
+    """What was to be sent: virtual users, think time (s), seconds measured, and requests/s of an open loop.
 
-    vus: int
+    steady: whether users and rate stay the same all the time; otherwise they are means
+    """
+
+    vus: float
     think_time: float
     duration: float
     rate: float | None = None
+    steady: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,20 +58,33 @@ def invalid(
 ) -> list[Reason]:  # fmt: skip
     """Every reason why figures from these samples mean nothing; none where they can be believed.
 
-    samples: without warm-up, columns ms, failed; health: columns cpu (cores), lag (s), a row a second; cores: the
-    generator's CPU limit; seconds: how long the samples took.
+    samples: without warm-up, columns ms, failed; health: columns cpu (cores), lag (s), a row a second; cores: how
+    many the the generator can use; seconds: how long the samples took.
     """
     reasons = []
     if problem or not complete:
         reasons.append(Reason("truncated", problem or "The generator did not come to its end."))
     elif seconds < _WHOLE * plan.duration:
         reasons.append(Reason("truncated", f"The samples cover {seconds:.1f} s of the {plan.duration:g} s planned."))
-    reasons += _saturated(health, min(cores, 1.0), seconds)
+    reasons += _hole(samples, plan)
+    reasons += _saturated(health, cores, seconds)
     reasons += _out_of_reach(plan, thresholds)
     reasons += _rate_not_kept(len(samples), seconds, plan)
     reasons += _no_success(samples, thresholds)
     reasons += _too_few(len(samples), thresholds)
     return reasons
+
+
+def _hole(samples: pd.DataFrame, plan: Plan) -> list[Reason]:
+    """A time without a request on its way: the generator stood still, or samples were lost."""
+    if len(samples) < 2 or not plan.steady:
+        return []
+    ordered = samples.sort_values("start")
+    answered = (ordered["start"] + ordered["ms"] / 1000).cummax()
+    longest = float((ordered["start"].iloc[1:].to_numpy() - answered.iloc[:-1].to_numpy()).max())
+    if longest <= _HOLE + (10 / plan.rate if plan.rate else plan.think_time):
+        return []
+    return [Reason("hole", f"For {longest:.1f} s nothing was sent and no answer was waited for: samples are missing.")]
 
 
 def _saturated(health: pd.DataFrame, cores: float, seconds: float) -> list[Reason]:
@@ -106,7 +124,7 @@ def _out_of_reach(plan: Plan, thresholds: Sequence[Threshold]) -> list[Reason]:
     return [
         Reason(
             "rate-out-of-reach",
-            f"{plan.vus} VUs with {plan.think_time:g} s think time send at most {ceiling:.1f} requests/s, however fast the "
+            f"{plan.vus:g} VUs with {plan.think_time:g} s think time send at most {ceiling:.1f} requests/s, however fast the "
             f"target is; {wanted:g} are asked for.",
         )
     ]
@@ -119,7 +137,7 @@ def _rate_not_kept(count: int, seconds: float, plan: Plan) -> list[Reason]:
     return [
         Reason(
             "rate-not-kept",
-            f"{count / seconds:.1f} of the {plan.rate:g} requests/s planned were sent: {plan.vus} VUs were too few, or the "
+            f"{count / seconds:.1f} of the {plan.rate:g} requests/s planned were sent: {plan.vus:g} VUs were too few, or the "
             "target too slow for them.",
         )
     ]
@@ -171,14 +189,14 @@ def target(found: Mapping[str, Any], answered: bool | None, allowed: bool) -> Ch
         return Check("B.target", found["service"], status, measured, expected, because, evidence)
 
     if found["problem"]:
-        proves_nothing = "loopback" in found["problem"] or "generator" in found["problem"]
-        return say(Status.UNKNOWN if proves_nothing else Status.FAIL, found["problem"])
+        return say(Status.UNKNOWN if found["unproven"] else Status.FAIL, found["problem"])
     if answered is False:
         return say(Status.FAIL, "It did not answer before the load, so none was sent.")
     if not answered:
         because = "No load was sent, so what it would have hit is not known."
         return say(Status.UNKNOWN, because if allowed else "This run may not send load.")
-    return say(Status.PASS, f"It answered first; the load came from a pod ({found['where']}) to the Service's name.")
+    place = "a pod" if found["where"] == "pod" else "this machine"
+    return say(Status.PASS, f"It answered first; the load came from {place} through {found['way']}.")
 
 
 def validity(result: Outcome, reasons: Sequence[Reason], count: int, problem: str | None) -> Check:
@@ -223,7 +241,7 @@ def _floor(threshold: Threshold, plan: Plan) -> str:
     if not threshold.asks_for_rate or plan.rate is not None or plan.think_time == 0:
         return ""
     return (
-        f" {plan.vus} VUs with {plan.think_time:g} s think time can't send more than {plan.vus / plan.think_time:.0f} "
+        f" {plan.vus:g} VUs with {plan.think_time:g} s think time can't send more than {plan.vus / plan.think_time:.0f} "
         "requests/s: this rate is a floor, not the capacity."
     )
 
@@ -237,14 +255,19 @@ def baseline(path: str | None, count: int) -> Check:
     return Check("B.baseline", "load-test-baseline.md", Status.UNKNOWN, "without figures", "written", because)
 
 
-def logs(load: pd.DataFrame | None) -> Check:
-    """B.logs. load: followers' frame while the load ran."""
+def logs(load: pd.DataFrame | None, problem: str | None) -> Check:
+    """B.logs. load: followers' frame while the load ran; problem: why not every container is in it."""
     expected = "every container followed"
     if load is None or load.empty:
         because = "No log was followed while load was sent."
         return Check("B.logs", "followers", Status.UNKNOWN, "nothing", expected, because)
     names = load[["namespace", "pod", "container"]].drop_duplicates()
     measured = f"{len(names)} containers, {int(load['bytes'].sum())} bytes in {load['second'].nunique()} s"
+    if problem:
+        because = f"Not every container was followed from before the load to its end: {problem}."
+        return Check(
+            "B.logs", "followers", Status.UNKNOWN, measured, expected, because, ("evidence/logs/load.parquet",)
+        )
     because = "Followers were open before the first request."
     return Check("B.logs", "followers", Status.PASS, measured, expected, because, ("evidence/logs/load.parquet",))
 

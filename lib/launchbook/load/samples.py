@@ -35,6 +35,50 @@ def from_generator(data: bytes) -> pd.DataFrame:
         raise BadSamples(f"the generator's samples can't be read: {error}") from None
 
 
+def from_k6(data: bytes) -> pd.DataFrame:
+    """k6's gzipped CSV (timestamps in microseconds) as a sample table, ordered by start.
+
+    A request is one http_req_duration row, stamped when its answer was read, and one http_req_failed row; both come in
+    the same order. Raises BadSamples where they don't pair up or nothing can be read.
+    """
+    text = _unpacked(data)
+    complete = io.StringIO(text[: text.rfind("\n") + 1])
+    wanted = ["metric_name", "timestamp", "metric_value", "error", "name", "status"]
+    kept = []
+    try:
+        for part in pd.read_csv(complete, usecols=wanted, keep_default_na=False, chunksize=200_000, dtype=str):
+            kept.append(part[part["metric_name"].isin(("http_req_duration", "http_req_failed"))])
+        rows = pd.concat(kept)
+        took = rows[rows["metric_name"] == "http_req_duration"]
+        flags = rows[rows["metric_name"] == "http_req_failed"]
+        return _paired(took, flags)
+    except (ValueError, KeyError) as error:
+        raise BadSamples(f"k6's samples can't be read: {error}") from None
+
+
+def _paired(took: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
+    if not 0 <= len(took) - len(flags) <= 1:  # the last request's second row may be cut off
+        raise BadSamples(f"k6 wrote {len(took)} durations and {len(flags)} answers whether they failed")
+    took = took.iloc[: len(flags)]
+    ms, ended = took["metric_value"].astype(float).to_numpy(), took["timestamp"].astype(float).to_numpy() / 1e6
+    status = took["status"].replace("", "0").astype(int).to_numpy()
+    failed = flags["metric_value"].astype(float).to_numpy() > 0
+    said = took["error"].to_numpy()
+    error = ["" if not bad else why or f"status {code}" for bad, why, code in zip(failed, said, status, strict=True)]
+    table = pd.DataFrame(
+        {
+            "start": ended - ms / 1000,
+            "ms": ms,
+            "name": took["name"].to_numpy(),
+            "status": status,
+            "failed": failed,
+            "error": error,
+        }
+    )
+    whole: pd.DataFrame = table.astype(COLUMNS).sort_values("start", ignore_index=True)
+    return whole
+
+
 def empty() -> pd.DataFrame:
     """A sample table without a row."""
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})

@@ -153,15 +153,17 @@ def document(
         "",
         f"**{result}**" + "".join(f" {r.message}" for r in reasons),
         "",
-        f"{plan.vus} VUs, {plan.think_time:g} s think time, {plan.duration:g} s measured, engine {about['engine']}, "
-        f"from a {about['where']} against `{escape_markdown(about['url'])}`.",
+        f"{plan.vus:g} VUs, {plan.think_time:g} s think time, {plan.duration:g} s measured, engine {about['engine']} "
+        f"{about['version']}, "
+        f"{'from a pod' if about['where'] == 'pod' else 'from outside the cluster'} against "
+        f"`{escape_markdown(about['url'])}`.",
         "",
         markdown_table(target_table(found, result)),
         "",
     ]
     if plan.think_time and plan.rate is None:
         lines += [
-            f"The loop is closed: {plan.vus} VUs with {plan.think_time:g} s think time send at most "
+            f"The loop is closed: {plan.vus:g} VUs with {plan.think_time:g} s think time send at most "
             f"{plan.vus / plan.think_time:.0f} requests/s. The rate is a floor, not the capacity.",
             "",
         ]

@@ -1,37 +1,50 @@
-"""Before a request is sent: is the target the audited Service, and does it answer?"""
+"""Before a request is sent: is the target the audited Service, and has it a ready endpoint?"""
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Mapping
+import socket
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from launchbook.errors import ClusterError
+from launchbook.load import proof
 from launchbook.run import Run
 
 
 def target(run: Run) -> dict[str, Any]:
-    """{"service", "url", "where", "endpoints": ["ip:port"], "problem"}: what the scenario will hit. Reads only."""
+    """{"service", "url", "where", "way", "endpoints": ["ip:port"], "problem", "unproven"}: what the scenario will hit.
+
+    way: by what the URL leads to the Service; unproven: whether `problem` says no more than that it can't be told.
+    Reads only.
+    """
     load = run.parameters.load
     namespace, _, name = load.target.service.partition("/")
     port = "" if load.target.port == 80 else f":{load.target.port}"
     found: dict[str, Any] = {
         "service": load.target.service, "where": load.generator.where, "endpoints": [], "problem": None,
-        "url": load.target.url or f"http://{name}.{namespace}.svc.cluster.local{port}",
+        "unproven": False, "way": "the Service's own name", "url": load.target.url or f"http://{name}.{namespace}.svc{port}",
     }  # fmt: skip
     try:
         service = run.cluster.get("Service", name, namespace)
         if service is None:
             found["problem"] = f"There is no Service {load.target.service}."
             return found
-        slices = run.cluster.list(
-            "EndpointSlice", namespace, api_version="discovery.k8s.io/v1", labels={"kubernetes.io/service-name": name}
-        )
+        found["endpoints"] = _endpoints(run, namespace, name)
+        if not found["endpoints"]:
+            found["problem"] = f"Service {load.target.service} has no ready endpoint, so nothing was sent."
+            return found
+        found["way"], found["problem"] = _way(run, found, service)
     except ClusterError as error:
-        found["problem"] = f"The Service could not be read: {error}"
-        return found
-    found["endpoints"] = sorted(
+        found["problem"] = f"What the target is could not be read: {error}"
+    found["unproven"] = bool(found["problem"])
+    return found
+
+
+def _endpoints(run: Run, namespace: str, name: str) -> list[str]:
+    slices = run.cluster.list(
+        "EndpointSlice", namespace, api_version="discovery.k8s.io/v1", labels={"kubernetes.io/service-name": name}
+    )
+    return sorted(
         f"{address}:{port['port']}"
         for part in slices
         for endpoint in part.get("endpoints") or ()
@@ -39,42 +52,29 @@ def target(run: Run) -> dict[str, Any]:
         for address in endpoint["addresses"]
         for port in part.get("ports") or ()
     )
-    if not found["endpoints"]:
-        found["problem"] = f"Service {load.target.service} has no ready endpoint, so nothing was sent."
-    elif _loopback(urlsplit(found["url"]).hostname or ""):
-        found["problem"] = f"{found['url']} is loopback or a port-forward, which proves nothing about a release."
-    elif load.generator.where == "pod":
-        found["problem"] = _elsewhere(urlsplit(found["url"]), name, namespace, service)
-    elif load.generator.where == "here" and not load.target.url:
-        found["problem"] = "A generator on this machine needs `load.target.url`: the ingress it goes through."
-    return found
 
 
-def _loopback(host: str) -> bool:
-    if host.endswith("localhost"):
-        return True
+def _way(run: Run, found: dict[str, Any], service: dict[str, Any]) -> tuple[str, str | None]:
+    """By what the URL leads to the Service, or why that is not proven."""
+    load, url = run.parameters.load, urlsplit(found["url"])
+    if url.scheme not in ("http", "https"):
+        return "", f"{found['url']} is no http or https URL, such as https://api.example.com."
+    if proof.loopback(url.hostname or ""):
+        return "", f"{found['url']} is loopback or a port-forward, which proves nothing about a release."
+    if load.generator.where == "pod":
+        return found["way"], proof.from_pod(url, service)
+    if not load.target.url:
+        return "", "A generator on this machine needs `load.target.url`: the ingress it goes through."
+    way, problem = proof.from_outside(
+        url, _resolved(url), service, load.target.port,
+        run.cluster.list("Ingress", api_version="networking.k8s.io/v1"), run.cluster.list("Node"),
+        [load.target.probe_path, *(one.path for one in load.scenario.requests)],
+    )  # fmt: skip
+    return way or "", problem or None
+
+
+def _resolved(url: SplitResult) -> list[str]:
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
-
-
-def _elsewhere(url: SplitResult, name: str, namespace: str, service: Mapping[str, Any]) -> str | None:
-    """Why the URL, asked from a pod, isn't this Service at one of its ports; None where it is."""
-    host, spec = url.hostname or "", service.get("spec") or {}
-    short = f"{name}.{namespace}"
-    addresses = [a for a in spec.get("clusterIPs") or () if a != "None"]
-    if host not in (short, f"{short}.svc", *addresses) and not host.startswith(f"{short}.svc."):
-        return (
-            f"The generator's pod would hit {host!r}, which is not Service {namespace}/{name}; leave `load.target.url` out "
-            "where the generator is a pod."
-        )
-    try:
-        port = url.port or (443 if url.scheme == "https" else 80)
-    except ValueError:
-        return f"The generator's pod can't use {url.geturl()}: its port is no number from 0 to 65535."
-    ports = [p["port"] for p in spec.get("ports") or ()]
-    if port not in ports:
-        return f"Service {namespace}/{name} has no port {port}; it has {', '.join(map(str, ports)) or 'none'}."
-    return None
+        return sorted({str(entry[4][0]) for entry in socket.getaddrinfo(url.hostname, None, type=socket.SOCK_STREAM)})
+    except OSError:
+        return []

@@ -47,6 +47,9 @@ def judged(frame: pd.DataFrame, seconds: float = 60.0, plan: Plan = PLAN, **chan
         (judged(samples(9000), health=health(cpu=0.095), cores=0.1), ("INVALID", ["generator-saturated"])),
         (judged(samples(9000), health=health(lag=0.4)), ("INVALID", ["generator-saturated"])),
         (judged(samples(9000), health=health().iloc[:0]), ("INVALID", ["generator-unseen"])),
+        (judged(samples(9000).drop(range(4000, 4600))), ("INVALID", ["hole"])),
+        (judged(samples(9000).drop(range(4000, 4600)), plan=Plan(50, 0.1, 60.0, steady=False)), ("PASS", [])),
+        (judged(samples(9000, ms=4100.0).drop(range(4000, 4600))), ("FAIL", [])),
         (judged(samples(9000), complete=False), ("INVALID", ["truncated"])),
         (judged(samples(9000), seconds=30.0), ("INVALID", ["truncated"])),
         (judged(samples(9000), plan=Plan(5, 0.1, 60.0)), ("INVALID", ["rate-out-of-reach"])),
@@ -141,3 +144,37 @@ def test_an_open_loop_that_fell_behind_is_invalid() -> None:
 def test_a_generator_that_was_hardly_seen_vouches_for_nothing(told: pd.DataFrame, ids: list[str]) -> None:
     """Its health must be known in most of the seconds that count."""
     assert judged(samples(9000), health=told) == ("INVALID", ids)
+
+
+def target(**given: Any) -> tuple[Status, str]:
+    found = {"service": "ns/api", "url": "http://api.ns.svc", "endpoints": ["198.18.1.2:80"], "problem": None,
+             "unproven": False, "where": "pod", "way": "the Service's own name", **given}  # fmt: skip
+    check = judge.target(found, given.pop("answered", True), given.pop("allowed", True))
+    return check.status, check.because
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (target(), (Status.PASS, "It answered first; the load came from a pod through the Service's own name.")),
+        (target(where="here", way="Ingress ns/web"), (Status.PASS, "It answered first; the load came from this machine through Ingress ns/web.")),
+        (target(problem="There is no Service ns/api."), (Status.FAIL, "There is no Service ns/api.")),
+        (target(problem="x is loopback.", unproven=True), (Status.UNKNOWN, "x is loopback.")),
+        (target(answered=False), (Status.FAIL, "It did not answer before the load, so none was sent.")),
+        (target(answered=None), (Status.UNKNOWN, "No load was sent, so what it would have hit is not known.")),
+        (target(answered=None, allowed=False), (Status.UNKNOWN, "This run may not send load.")),
+    ],
+)  # fmt: skip
+def test_a_target(said: Any, expected: Any) -> None:
+    """What can't be proven is UNKNOWN; what is wrong fails."""
+    assert said == expected
+
+
+def test_logs_that_were_not_all_followed_are_not_counted_as_seen() -> None:
+    """A container that started later, or a follower that broke, leaves the rate too low."""
+    frame = pd.DataFrame({"namespace": "n", "pod": "p", "container": "c", "second": [0, 1], "bytes": 5, "lines": 1})
+    assert judge.logs(frame, None).status is Status.PASS
+    found = judge.logs(frame, "n/q c: it started later")
+    assert found.status is Status.UNKNOWN
+    assert found.because == "Not every container was followed from before the load to its end: n/q c: it started later."
+    assert judge.logs(None, None).status is Status.UNKNOWN

@@ -1,0 +1,60 @@
+// What k6 runs: the scenario of scenario.json, beside this file. No threshold is set here: the runbook judges the
+// samples itself, without the warm-up.
+import http from 'k6/http';
+import { sleep } from 'k6';
+
+const scenario = JSON.parse(open('./scenario.json'));
+
+const callbacks = scenario.requests.map((one) => http.expectedStatuses(...one.expect_status));
+const total = scenario.requests.reduce((sum, one) => sum + one.weight, 0);
+
+export const options = {
+  scenarios: { load: executor(scenario) },
+  maxRedirects: 0,
+  discardResponseBodies: true,
+  summaryTrendStats: ['avg', 'min', 'med', 'max', 'p(90)', 'p(95)', 'p(99)', 'p(99.9)', 'count'],
+  systemTags: ['status', 'method', 'name', 'group', 'error', 'error_code', 'expected_response'],
+};
+
+// k6 counts iterations in whole numbers: a rate such as 2.5/s becomes 2500 in 1000 s.
+function executor({ vus, rate, stages, duration }) {
+  const gracefulStop = '2s';
+  const ramps = stages.map((one) => ({ duration: `${one.duration}s`, target: Math.round(one.target) }));
+  if (rate) {
+    const open = { timeUnit: '1000s', preAllocatedVUs: vus, maxVUs: vus, gracefulStop };
+    if (stages.length) {
+      const thousandfold = stages.map((one) => ({ duration: `${one.duration}s`, target: Math.round(1000 * one.target) }));
+      return { executor: 'ramping-arrival-rate', startRate: 0, stages: thousandfold, ...open };
+    }
+    return { executor: 'constant-arrival-rate', rate: Math.round(1000 * rate), duration: `${duration}s`, ...open };
+  }
+  if (stages.length) {
+    return { executor: 'ramping-vus', startVUs: 0, stages: ramps, gracefulRampDown: gracefulStop, gracefulStop };
+  }
+  return { executor: 'constant-vus', vus, duration: `${duration}s`, gracefulStop };
+}
+
+function pick() {
+  let left = Math.random() * total;
+  const found = scenario.requests.findIndex((one) => (left -= one.weight) < 0);
+  return found < 0 ? scenario.requests.length - 1 : found;
+}
+
+export default function () {
+  const place = pick();
+  const one = scenario.requests[place];
+  const structured = one.body !== null && typeof one.body === 'object';
+  http.request(one.method, scenario.host + one.path, structured ? JSON.stringify(one.body) : one.body, {
+    headers: { ...(structured ? { 'Content-Type': 'application/json' } : {}), ...one.headers },
+    tags: { name: one.name },
+    timeout: `${scenario.request_timeout}s`,
+    responseCallback: callbacks[place],
+  });
+  if (!scenario.rate) {
+    sleep(scenario.think_time);
+  }
+}
+
+export function handleSummary(data) {
+  return { [`${scenario.out}/summary.json`]: JSON.stringify(data) };
+}

@@ -1,0 +1,138 @@
+"""k6 as an engine: generator.js under a k6 of the user's own, driven over its command line.
+
+What its options, exit codes and CSV mean: https://grafana.com/docs/k6/latest/using-k6/k6-options/reference/ and
+https://grafana.com/docs/k6/latest/results-output/real-time/csv/.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from launchbook.load.engine import HEALTH, Engine, cores, source
+from launchbook.load.judge import Reason
+from launchbook.load.samples import from_k6
+
+_OLDEST = (0, 50)
+_NEXT = (3, 0)  # a major version that nobody has looked at yet is not driven
+_VERSION = re.compile(r"\bv(\d+)\.(\d+)\.\S+")
+_MEANINGS = {
+    100: "setup() took too long", 101: "teardown() took too long", 103: "it was stopped over its REST API",
+    104: "its configuration is invalid", 105: "it was stopped by a signal", 106: "the port of its REST API was taken",
+    107: "the script threw an exception", 108: "the script aborted the test", 109: "k6 itself panicked",
+    110: "the script marked the test as failed",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class K6(Engine):
+    """See Engine. program: `k6` of a pod's image, or the path of the one on this machine."""
+
+    name: Literal["k6", "locust"] = "k6"
+    program: str = "k6"
+
+    @property
+    def image(self) -> str:
+        return self.load.generator.k6_image or ""
+
+    @property
+    def cores(self) -> float:
+        if self.load.generator.where == "here":
+            return float(os.cpu_count() or 1)
+        return cores(self.load.generator.cpu)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return ("samples.csv.gz", "summary.json")
+
+    def files(self, out: str) -> dict[str, str]:
+        ours = {name: source(name) for name in ("generator.js", "answers.js", "k6.sh")}
+        # k6 would read the user's own configuration, which may add an output or a threshold.
+        return {**ours, "k6.json": "{}", "scenario.json": json.dumps(self.scenario(out))}
+
+    def command(self, code: str, out: str) -> list[str]:
+        return [*self._run(code), "--out", f"csv={out}/samples.csv.gz", f"{code}/generator.js"]
+
+    def in_pod(self, code: str, out: str) -> list[str]:
+        return ["sh", f"{code}/k6.sh", *self.command(code, out)]
+
+    def ask(self, code: str) -> list[str]:
+        return [*self._run(code), f"{code}/answers.js"]
+
+    def inspect(self, code: str) -> list[str]:
+        """The command line that resolves the script's options and sends nothing."""
+        return [self.program, "inspect", "--execution-requirements", f"{code}/generator.js"]
+
+    def fetch(self, file: str) -> list[str]:
+        return ["base64", file]
+
+    def environment(self, out: str) -> dict[str, str]:
+        # Whole seconds, the default, would put 500 requests at the same moment.
+        return {"HOME": out, "OUT": out, "K6_CSV_TIME_FORMAT": "unix_micro", "K6_AUTO_EXTENSION_RESOLUTION": "false"}
+
+    def health(self, told: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        """From the clock (s) and the CPU ticks of each second; what k6 sent in it, k6 doesn't say."""
+        lines = [line for line in told if "ticks" in line]
+        rows = []
+        for before, now in itertools.pairwise(lines):
+            passed = now["clock"] - before["clock"]
+            if passed > 0:
+                used = (now["ticks"] - before["ticks"]) / now["hertz"] / passed
+                rows.append({"second": now["clock"], "cpu": used, "lag": max(0.0, passed - 1)})
+        return pd.DataFrame(rows, columns=HEALTH)
+
+    def read(self, outputs: Mapping[str, bytes]) -> tuple[pd.DataFrame, list[Reason]]:
+        samples = from_k6(outputs["samples.csv.gz"])
+        return samples, _doubts(len(samples), outputs.get("summary.json", b""))
+
+    def meaning(self, code: int) -> str:
+        return f"k6 ended with exit code {code}: {_MEANINGS.get(code, 'see its log')}."
+
+    def _run(self, code: str) -> list[str]:
+        return [
+            self.program, "run", "--quiet", "--no-color", "--no-usage-report", "--no-thresholds", "--address", "",
+            "--include-system-env-vars=false", "--config", f"{code}/k6.json",
+        ]  # fmt: skip
+
+
+def find() -> tuple[str | None, str]:
+    """The k6 on PATH and its version, or None and why there is none that can be driven."""
+    program = shutil.which("k6")
+    if not program:
+        return None, "there is no k6 on PATH"
+    try:
+        done = subprocess.run([program, "version"], capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, f"{program} version: {error}"
+    found = _VERSION.search(done.stdout)
+    if not found:
+        return None, f"`{program} version` names no version: {done.stdout.strip()[:80]!r}"
+    if not _OLDEST <= (int(found[1]), int(found[2])) < _NEXT:
+        return None, f"{program} is {found[0]}; 0.50 up to 2.x can be driven"
+    return program, found[0]
+
+
+def _doubts(count: int, summary: bytes) -> list[Reason]:
+    """What k6's own end-of-test summary says against the samples."""
+    try:
+        metrics = json.loads(summary)["metrics"]
+        sent = int(metrics.get("http_reqs", {}).get("values", {}).get("count", 0))
+        dropped = int(metrics.get("dropped_iterations", {}).get("values", {}).get("count", 0))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return [Reason("truncated", "k6 left no summary, so it is not known whether the samples are whole.")]
+    doubts = []
+    if sent != count:
+        doubts.append(Reason("truncated", f"k6 sent {sent} requests, and {count} samples were written."))
+    if dropped:
+        lost = f"{dropped} iterations were dropped: there was no free VU for them, so the rate was not kept."
+        doubts.append(Reason("generator-saturated", lost))
+    return doubts

@@ -1,0 +1,37 @@
+"""What stages plan on average, once the warm-up is left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from launchbook.load.judge import Plan
+from launchbook.load.plan import planned
+from launchbook.parameters import Scenario
+
+
+def scenario(**given: Any) -> Scenario:
+    return Scenario.model_validate({"requests": [{"name": "a", "path": "/"}], "warmup": 0, **given})
+
+
+@pytest.mark.parametrize(
+    ("given", "plan"),
+    [
+        ({"vus": 20, "duration": "30s"}, Plan(20, 0.1, 30.0)),
+        ({"stages": [{"duration": "10s", "target": 20}]}, Plan(10.0, 0.1, 10.0, steady=False)),
+        ({"stages": [{"duration": "10s", "target": 20}, {"duration": "10s", "target": 20}]}, Plan(15.0, 0.1, 20.0, steady=False)),
+        ({"warmup": "10s", "stages": [{"duration": "10s", "target": 20}, {"duration": "10s", "target": 20}]}, Plan(20.0, 0.1, 10.0, steady=False)),
+        ({"warmup": "5s", "stages": [{"duration": "10s", "target": 20}]}, Plan(15.0, 0.1, 5.0, steady=False)),
+        ({"rate": 100, "stages": [{"duration": "10s", "target": 50}]}, Plan(50, 0.1, 10.0, 25.0, steady=False)),
+    ],
+)  # fmt: skip
+def test_a_plan(given: Any, plan: Plan) -> None:
+    """Straight lines between the targets, as k6 and Locust drive them."""
+    assert planned(scenario(**given)) == plan
+
+
+def test_a_warm_up_must_leave_something() -> None:
+    """Otherwise no sample would be judged."""
+    with pytest.raises(ValueError, match="leaves nothing of"):
+        scenario(warmup="10s", stages=[{"duration": "10s", "target": 20}])
