@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from launchbook.errors import ParametersError
-from launchbook.load.readers import Foreign, Reading, read
+from launchbook.load.readers import read
+from launchbook.load.reading import Foreign, Reading
 from launchbook.load.thresholds import METRICS, Threshold, parse
 from launchbook.parameters import Load
 

@@ -31,6 +31,14 @@ EXPORT = {
     }
 }
 
+# As Locust 2.47 writes it for `--csv`.
+STATS = (
+    "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,"
+    "Max Response Time,Average Content Size,Requests/s,Failures/s,50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%\n"
+    "GET,/ready,84,0,3,3.42,2.11,8.82,0.0,28.42,0.0,3,4,4,4,5,5,6,9,9,9,9\n"
+    ",Aggregated,165,{failed},3,3.52,1.80,13.7,164.4,55.84,0.0,3,4,4,4,5,{p95},7,9,14,14,14\n"
+)
+
 
 def ndjson(count: int, failed: int = 0, ms: float = 20.0) -> str:
     lines = []
@@ -73,6 +81,13 @@ def verdict(tmp_path: Path, data: bytes | str, scenario: str | None = SCENARIO) 
         (ndjson(600)[:-30], "INVALID", 4, ["truncated"]),
         (ndjson(20), "INVALID", 4, ["too-few-samples"]),
         (ndjson(600, ms=-5), "INVALID", 4, ["impossible"]),
+        (STATS.format(failed=0, p95=5), "PASS", 0, []),
+        (STATS.format(failed=2, p95=5), "FAIL", 1, ["threshold"]),
+        (STATS.format(failed=0, p95=600), "FAIL", 1, ["threshold"]),
+        (STATS.format(failed=0, p95="N/A"), "INVALID", 4, ["figure-missing"]),
+        (STATS.format(failed=0, p95=-5), "INVALID", 4, ["impossible"]),
+        (STATS.format(failed=200, p95=5), "INVALID", 4, ["impossible", "threshold"]),
+        (STATS.partition(",Agg")[0], "INVALID", 4, ["unreadable"]),
         (b"", "NO DATA", 4, ["no-requests"]),
         (json.dumps({"metrics": {}}), "NO DATA", 4, ["no-requests"]),
         ("<html>", "INVALID", 4, ["unreadable"]),
