@@ -31,7 +31,7 @@ def listener(run: Run, name: str, labels: dict[str, str], node: str | None = Non
 
 
 def prober(run: Run, name: str, namespace: str, labels: dict[str, str], node: str | None = None) -> Object:
-    """A pod that waits to be told what to connect to, and is never Ready: no Service sends it anything."""
+    """A pod that waits to be told what to connect to, and is never Ready; see guise.captured() for who takes it in."""
     container = {
         "name": "probe", "image": run.parameters.isolation.probe_image, "command": ["sleep", "3600"],
         "readinessProbe": {"exec": {"command": ["/bin/false"]}, "periodSeconds": 60},

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from launchbook.errors import ParametersError
+from launchbook.isolation.blocks import Outside, outside
 from launchbook.isolation.policy import validate
-from launchbook.isolation.reach import ALL, PROTOCOLS, End, Outside, Pod, Range, World, outside, reach
+from launchbook.isolation.ranges import Range
+from launchbook.isolation.reach import ALL, PROTOCOLS, Answer, End, Pod, World, reach
 from launchbook.render import render
 
 Object = Mapping[str, Any]
@@ -39,8 +41,15 @@ def rows(world: World, pods: Sequence[Pod]) -> Iterator[tuple[str, str, str, str
             if source.name == destination.name or (isinstance(source, Outside) and isinstance(destination, Outside)):
                 continue
             for protocol in PROTOCOLS:
-                answer = reach(world, source, destination, protocol)
-                yield source.name, destination.name, protocol, ports_text(answer.ports), answer.because
+                yield source.name, destination.name, protocol, *words(reach(world, source, destination, protocol))
+
+
+def words(answer: Answer) -> tuple[str, str]:
+    """What stands under `ports` and `because`: `unknown` where one port's answer isn't certain, and then which."""
+    if not answer.unsure:
+        return ports_text(answer.ports), answer.because
+    certain = f", open for certain: {ports_text(answer.ports)}" if answer.ports else ""
+    return "unknown", f"can't tell of {ports_text(answer.unsure)}{certain}; {answer.because}"
 
 
 def ports_text(ports: Sequence[Range]) -> str:
@@ -92,9 +101,13 @@ def _pods(item: Object) -> Iterator[Pod]:
 
 
 def ports_of(spec: Object) -> tuple[tuple[str, str, int], ...]:
-    """(name, protocol, number) of every port of a pod's containers."""
+    """(name, protocol, number) of every port of a pod's containers, sidecars included: they run as long as it does.
+
+    Rule: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
+    """
+    sidecars = [one for one in spec.get("initContainers") or () if one.get("restartPolicy") == "Always"]
     return tuple(
         (port.get("name", ""), port.get("protocol", "TCP"), port["containerPort"])
-        for container in spec.get("containers") or ()
+        for container in [*(spec.get("containers") or ()), *sidecars]
         for port in container.get("ports") or ()
     )

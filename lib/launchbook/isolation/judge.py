@@ -40,9 +40,9 @@ def edges(
 ) -> list[Check]:
     """A.isolation, a check for each declared edge.
 
-    declared: parameters.Edge (name, expect); computed: columns edge, pod, port, allowed, because; observed, canary:
-    as probe() and enforcement() give them. What was seen open is open whatever the canary says; a block means
-    something only where the canary passed on every node.
+    declared: parameters.Edge (name, expect); computed, observed, canary: as compute(), probe() and enforcement() give
+    them. What was seen open is open whatever the canary says; a block means something only where the canary passed on
+    every node; and what hangs on a pod's address is UNKNOWN, since the pod that takes its place has another.
     """
     evidence = ("evidence/isolation/observed.json", "evidence/isolation/computed.parquet")
     if not declared:
@@ -57,10 +57,7 @@ def _edge(
 ) -> Check:
     rows = computed[computed["edge"] == edge.name]
     policies, rule = layer(rows), "; ".join(dict.fromkeys(rows["because"]))
-    seen = observed["edges"].get(edge.name)
-    reality, why = (None, observed["problem"] or "It was not probed.") if seen is None else outcome(seen)
-    if seen is not None and edge.expect == "open" and reality is None and (failed := unreached(seen)):
-        reality, why = "closed", failed
+    reality, why = reality_of(edge, observed)
 
     def say(status: Status, because: str) -> Check:
         measured = f"policies: {policies or 'unknown'}, probes: {reality or 'inconclusive'}"
@@ -68,20 +65,27 @@ def _edge(
 
     if reality is None:
         return say(Status.UNKNOWN, why)
+    why = _sentence(why)
     if reality != edge.expect:
+        if policies is None:
+            return say(Status.FAIL, f"{why} What the policies say can't be told ({rule}).")
         if policies == reality:
-            return say(
-                Status.FAIL, f"{_sentence(why)} The policies say the same ({rule}): mend them, or the declaration."
-            )
-        return say(Status.FAIL, f"{_sentence(why)} The policies say {policies}: they are not what the network does.")
+            return say(Status.FAIL, f"{why} The policies say the same ({rule}): mend them, or the declaration.")
+        return say(Status.FAIL, f"{why} The policies say {policies}: they are not what the network does.")
     if edge.expect == "closed" and not enforced:
         return say(
             Status.UNKNOWN, "It is closed, but the network plugin was not seen to enforce policies on every node."
         )
-    if policies is not None and policies != edge.expect:
+    if "address" in set(rows["unsure"]):
         return say(
-            Status.UNKNOWN, f"{_sentence(why)} But the policies say {policies} ({rule}), so something else decides."
+            Status.UNKNOWN,
+            f"{why} But another pod has another address, and may be let in or kept out ({rule}): "
+            "name pods by their labels.",
         )
+    if "others" in set(rows["unsure"]):
+        return say(Status.PASS, f"{why} Probes alone say so: what the policies say can't be told ({rule}).")
+    if policies is not None and policies != edge.expect:
+        return say(Status.UNKNOWN, f"{why} But the policies say {policies} ({rule}), so something else decides.")
     return say(Status.PASS, why)
 
 
@@ -94,16 +98,36 @@ def layer(rows: pd.DataFrame) -> str | None:
     return "mixed" if rows["allowed"].any() else "closed"
 
 
+def reality_of(edge: Any, observed: Mapping[str, Any]) -> tuple[str | None, str]:
+    """`open`, `closed` or `mixed` as probes saw an edge, with why; None where they can't tell.
+
+    A connection that stood is open whatever else failed. Everything else needs a sound probe pod, and every protocol
+    of the Service's port asked.
+    """
+    seen = observed["edges"].get(edge.name)
+    if seen is None:
+        return None, observed["problem"] or "It was not probed."
+    reality, why = outcome(seen)
+    if edge.expect == "open" and reality is None and (failed := unreached(seen)):
+        reality, why = "closed", failed
+    broken = _broken(seen)
+    if reality is not None and broken and edge.expect == "open":
+        return None, broken
+    if reality == edge.expect and (caveat := broken or _unasked(seen)):
+        return None, caveat
+    return reality, why
+
+
 def outcome(seen: Mapping[str, Any]) -> tuple[str | None, str]:
-    """`open`, `closed` or `mixed` as probed, with why; None where it is inconclusive. A skipped probe is never a pass."""
-    targets = seen["targets"]
+    """What the TCP probes of an edge met: see reality_of(). A skipped probe is never a pass."""
+    targets = _tcp(seen)
     if seen["problem"]:
         return None, f"The probe pod could not be started: {seen['problem']}"
-    if not any(target["kind"] == "pod" for target in targets):
-        return None, "The Service is absent or has no pod, so nothing could be probed."
-    if not all(seen["control"]):
-        return None, "The probe pod did not reach its control before and after, so its own network may be broken."
+    if not any(target["kind"] == "pod" for target in seen["targets"]):
+        return None, "The Service is absent, has no such port or has no pod, so nothing could be probed."
     reached = [t for t in targets if "ALLOWED" in t["outcomes"]]
+    if not reached and (why := _broken(seen) or ("" if targets else _unasked(seen))):
+        return None, why
     blocked = [t for t in targets if len(t["outcomes"]) >= seen["confirmations"] and set(t["outcomes"]) <= _BLOCKED]
     if unclear := [t for t in targets if t not in reached and t not in blocked]:
         told = "; ".join(f"{t['target']} ({t['kind']}): {', '.join(t['outcomes']) or 'not probed'}" for t in unclear)
@@ -125,12 +149,36 @@ def outcome(seen: Mapping[str, Any]) -> tuple[str | None, str]:
 
 def unreached(seen: Mapping[str, Any]) -> str | None:
     """Why an edge that must be open isn't, whatever the reason: every target was tried in vain from a sound probe pod."""
-    targets = seen["targets"]
+    targets = _tcp(seen)
     tried = all(t["outcomes"] and "ALLOWED" not in t["outcomes"] for t in targets)
-    if seen["problem"] or not targets or not tried or not all(seen["control"]):
+    if seen["problem"] or not targets or not tried or _broken(seen):
         return None
     told = "; ".join(f"{_names([t])} {t['outcomes'][-1]}" for t in targets)
     return f"Not reached: {told}."
+
+
+def _broken(seen: Mapping[str, Any]) -> str:
+    """Why what the probe pod did not reach says nothing; "" where it does."""
+    if seen["failed"]:
+        return f"The probe pod could not be asked: {_sentence(seen['failed'])}"
+    if not all(seen["control"]):
+        return "The probe pod did not reach its control before and after, so its own network may be broken."
+    return ""
+
+
+def _unasked(seen: Mapping[str, Any]) -> str:
+    """Which protocols of the Service's port nobody probed, and why; "" where there are none."""
+    protocols = sorted({t["protocol"] for t in seen["targets"]} - {"TCP"})
+    if not protocols:
+        return ""
+    return (
+        f"The Service's port is {' and '.join(protocols)}, which probes do not speak: without a handshake, silence "
+        "and a block look alike. Prove this edge by hand."
+    )
+
+
+def _tcp(seen: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [target for target in seen["targets"] if target["protocol"] == "TCP"]
 
 
 def _names(targets: Sequence[Mapping[str, Any]]) -> str:

@@ -2,51 +2,40 @@
 
 Pure. A connection needs the egress of its source and the ingress of its destination. Policies add up: a pod that no
 policy of a direction selects is open in that direction, one that is selected is open only where some rule says so.
+What the API leaves to the network plugin is neither open nor closed but unsure, and says why.
 Rule: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 """
 
 from __future__ import annotations
 
-import ipaddress
-import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from launchbook.isolation.blocks import Outside, holds, may_hold_a_pod
+from launchbook.isolation.ranges import Range, intersect, subtract, union
 from launchbook.selector import matches
 
 Object = Mapping[str, Any]
-Range = tuple[int, int]
 Direction = Literal["ingress", "egress"]
 ALL: tuple[Range, ...] = ((1, 65535),)
 PROTOCOLS = ("TCP", "UDP", "SCTP")
+_BLOCK = "its ipBlock is meant for addresses outside the cluster, and network plugins differ on whether it names pods"
+_HOST = "network plugins differ on whether a selector names a pod on its node's network"
 
 
 @dataclass(frozen=True)
 class Pod:
-    """One end of a connection that policies govern.
+    """One end of a connection that policies govern. It has no address here: a pod's is another after each restart.
 
-    ports: (name, protocol, number) of its containers; ip: where an ipBlock may match it, "" where unknown
+    ports: (name, protocol, number) of its containers
     """
 
     name: str
     namespace: str
     labels: Mapping[str, str]
     ports: tuple[tuple[str, str, int], ...] = ()
-    ip: str = ""
     host_network: bool = False
-
-
-@dataclass(frozen=True)
-class Outside:
-    """Addresses outside the cluster, first to last, between which no ipBlock draws a line."""
-
-    first: str
-    last: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.first}-{self.last}"
 
 
 End = Pod | Outside
@@ -54,31 +43,89 @@ End = Pod | Outside
 
 @dataclass(frozen=True)
 class World:
-    """policies: NetworkPolicy objects; namespaces: name -> labels."""
+    """policies: NetworkPolicy objects; namespaces: name -> labels; pod_networks: see blocks.may_hold_a_pod()."""
 
     policies: tuple[Object, ...]
     namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pod_networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The ports that may be reached, as sorted disjoint ranges, and the sentence that says why."""
+    """Ports as sorted disjoint ranges, and the sentence that says why.
+
+    ports: open for certain; unsure: open or closed, as the network plugin has it
+    """
 
     ports: tuple[Range, ...]
     because: str
+    unsure: tuple[Range, ...] = ()
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What one rule opens between two ends. doubt: why that isn't certain, "" where it is; refusal: why it opens none."""
+
+    rule: str
+    ports: tuple[Range, ...] = ()
+    doubt: str = ""
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One end's own policies of one direction. free: why none of them governs it, "" where one does."""
+
+    direction: Direction
+    free: str
+    policies: tuple[str, ...] = ()
+    openings: tuple[Opening, ...] = ()
+
+    @property
+    def ports(self) -> tuple[Range, ...]:
+        return ALL if self.free else union(r for o in self.openings if not o.doubt for r in o.ports)
+
+    @property
+    def unsure(self) -> tuple[Range, ...]:
+        return subtract(union(r for o in self.openings if o.doubt for r in o.ports), self.ports)
+
+    @property
+    def because(self) -> str:
+        if self.free:
+            return f"{self.direction}: {self.free}"
+        sure = [o.rule for o in self.openings if o.ports and not o.doubt]
+        told = [f"allowed by {', '.join(sure)}"] if sure else []
+        if self.unsure:
+            doubts: dict[str, list[str]] = {}
+            for opening in self.openings:
+                if opening.ports and opening.doubt:
+                    doubts.setdefault(opening.doubt, []).append(opening.rule)
+            told += [f"perhaps allowed by {', '.join(rules)} ({doubt})" for doubt, rules in doubts.items()]
+        return f"{self.direction}: {' and '.join(told) or 'denied by ' + ', '.join(self.policies)}"
 
 
 def reach(world: World, source: End, destination: End, protocol: str) -> Answer:
     """Which ports of `destination` may be reached from `source` with `protocol` (TCP, UDP or SCTP)."""
     if isinstance(source, Pod) and isinstance(destination, Pod) and source.name == destination.name:
         return Answer(ALL, "a pod always reaches itself")
-    out = _side(world, "egress", source, destination, protocol, destination)
-    into = _side(world, "ingress", destination, source, protocol, destination)
-    return Answer(intersect(out.ports, into.ports), f"{out.because}; {into.because}")
+    out, into = sides(world, source, destination, protocol)
+    ports = intersect(out.ports, into.ports)
+    perhaps = intersect(union([*out.ports, *out.unsure]), union([*into.ports, *into.unsure]))
+    return Answer(ports, f"{out.because}; {into.because}", subtract(perhaps, ports))
 
 
-def allows(answer: Answer, port: int) -> bool:
-    """Whether a port is among those of an answer."""
+def sides(world: World, source: End, destination: End, protocol: str) -> tuple[Side, Side]:
+    """What the egress of a source and the ingress of a destination say of a connection between them."""
+    return (
+        _side(world, "egress", source, destination, protocol, destination),
+        _side(world, "ingress", destination, source, protocol, destination),
+    )
+
+
+def allows(answer: Answer, port: int) -> bool | None:
+    """Whether a port is among those of an answer; None where it is unsure."""
+    if any(first <= port <= last for first, last in answer.unsure):
+        return None
     return any(first <= port <= last for first, last in answer.ports)
 
 
@@ -88,84 +135,75 @@ def policy_types(policy: Object) -> tuple[str, ...]:
     return tuple(spec.get("policyTypes") or (("Ingress", "Egress") if spec.get("egress") else ("Ingress",)))
 
 
-def union(ranges: Iterable[Range]) -> tuple[Range, ...]:
-    """Sorted disjoint ranges that cover the same ports."""
-    merged: list[Range] = []
-    for first, last in sorted(r for r in ranges if r[0] <= r[1]):
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return tuple(merged)
+def selects(policy: Object, pod: Pod) -> bool:
+    """Whether a policy is of this pod's namespace and selects it."""
+    home = policy["metadata"].get("namespace", "default")
+    return home == pod.namespace and matches(policy["spec"].get("podSelector") or {}, pod.labels)
 
 
-def intersect(one: Sequence[Range], other: Sequence[Range]) -> tuple[Range, ...]:
-    """Sorted disjoint ranges of the ports in both."""
-    return union((max(a, c), min(b, d)) for a, b in one for c, d in other if max(a, c) <= min(b, d))
-
-
-def _side(world: World, direction: Direction, self_: End, peer: End, protocol: str, destination: End) -> Answer:
-    """What one end's own policies of one direction leave open towards the other end."""
+def _side(world: World, direction: Direction, self_: End, peer: End, protocol: str, destination: End) -> Side:
     word = direction.capitalize()
     if isinstance(self_, Outside):
-        return Answer(ALL, f"{direction}: no policy governs {self_.name}")
+        return Side(direction, f"no policy governs {self_.name}")
     if self_.host_network:
-        return Answer(ALL, f"{direction}: {self_.name} uses its node's network, which policies do not govern")
-    mine = [
-        p
-        for p in world.policies
-        if p["metadata"].get("namespace", "default") == self_.namespace
-        and word in policy_types(p)
-        and matches(p["spec"].get("podSelector") or {}, self_.labels)
-    ]
+        return Side(direction, f"{self_.name} uses its node's network, which policies do not govern")
+    mine = [p for p in world.policies if word in policy_types(p) and selects(p, self_)]
     if not mine:
-        return Answer(ALL, f"{direction}: no policy selects {self_.name}")
-    opened: list[Range] = []
-    by: list[str] = []
-    for policy in mine:
-        for number, rule in enumerate(policy["spec"].get(direction) or ()):
-            if _peers(world, policy, rule or {}, "from" if direction == "ingress" else "to", peer):
-                ports = _ports(rule or {}, protocol, destination)
-                if ports:
-                    opened += ports
-                    by.append(f"{_name(policy)} {direction}[{number}]")
-    if not opened:
-        return Answer((), f"{direction}: denied by {', '.join(_name(p) for p in mine)}")
-    return Answer(union(opened), f"{direction}: allowed by {', '.join(by)}")
+        return Side(direction, f"no policy selects {self_.name}")
+    openings = tuple(
+        _opening(world, policy, direction, number, rule or {}, peer, protocol, destination)
+        for policy in mine
+        for number, rule in enumerate(policy["spec"].get(direction) or ())
+    )
+    return Side(direction, "", tuple(_name(p) for p in mine), openings)
 
 
-def _peers(world: World, policy: Object, rule: Object, side: str, peer: End) -> bool:
-    """Whether a rule names the other end; a missing or empty list of peers names everybody."""
-    peers = rule.get(side)
-    return not peers or any(_is_peer(world, policy, one, peer) for one in peers)
+def _opening(
+    world: World,
+    policy: Object,
+    direction: Direction,
+    number: int,
+    rule: Object,
+    peer: End,
+    protocol: str,
+    destination: End,
+) -> Opening:
+    name = f"{_name(policy)} {direction}[{number}]"
+    peers = rule.get("from" if direction == "ingress" else "to")
+    # A missing or empty list of peers names everybody.
+    doubts = [_doubt(world, policy, one, peer) for one in peers] if peers else [""]
+    named = [doubt for doubt in doubts if doubt is not None]
+    if not named:
+        return Opening(name, refusal=f"it does not name {peer.name}")
+    ports = union(_ports(rule, protocol, destination))
+    if not ports:
+        return Opening(name, refusal=f"it opens no {protocol} port of {destination.name}")
+    return Opening(name, ports, "" if "" in named else named[0])
 
 
-def _is_peer(world: World, policy: Object, named: Object, peer: End) -> bool:
+def _doubt(world: World, policy: Object, named: Object, peer: End) -> str | None:
+    """None where a peer of a rule doesn't name the other end, "" where it does, else why that isn't certain."""
     block = named.get("ipBlock")
     if block is not None:
-        return _in_block(block, peer)
-    if isinstance(peer, Outside) or peer.host_network:
-        return False
+        if isinstance(peer, Outside):
+            return "" if holds(block, peer.first) else None
+        # A pod on its node's network has a node's address, whatever pods take.
+        return _BLOCK if may_hold_a_pod(block, () if peer.host_network else world.pod_networks) else None
+    if isinstance(peer, Outside):
+        return None
     if named.get("namespaceSelector") is None:
         if peer.namespace != policy["metadata"].get("namespace", "default"):
-            return False
+            return None
     elif not matches(named["namespaceSelector"], namespace_labels(world, peer.namespace)):
-        return False
-    return named.get("podSelector") is None or matches(named["podSelector"], peer.labels)
+        return None
+    if named.get("podSelector") is not None and not matches(named["podSelector"], peer.labels):
+        return None
+    return _HOST if peer.host_network else ""
 
 
 def namespace_labels(world: World, name: str) -> Mapping[str, str]:
     """A namespace's labels; every namespace carries its own name as kubernetes.io/metadata.name."""
     return {**world.namespaces.get(name, {}), "kubernetes.io/metadata.name": name}
-
-
-def _in_block(block: Object, peer: End) -> bool:
-    address = peer.first if isinstance(peer, Outside) else peer.ip
-    if not address:
-        return False
-    ip = ipaddress.ip_address(address)
-    inside = ip in ipaddress.ip_network(block["cidr"], strict=False)
-    return inside and not any(ip in ipaddress.ip_network(c, strict=False) for c in block.get("except") or ())
 
 
 def _ports(rule: Object, protocol: str, destination: End) -> list[Range]:
@@ -189,27 +227,3 @@ def _ports(rule: Object, protocol: str, destination: End) -> list[Range]:
 
 def _name(policy: Object) -> str:
     return f"{policy['metadata'].get('namespace', 'default')}/{policy['metadata']['name']}"
-
-
-def outside(policies: Iterable[Object]) -> tuple[Outside, ...]:
-    """All IPv4 addresses, cut where some ipBlock begins or ends (IPv6 too, where a policy names it)."""
-    nets = [
-        ipaddress.ip_network(cidr, strict=False)
-        for policy in policies
-        for direction, side in (("ingress", "from"), ("egress", "to"))
-        for rule in policy["spec"].get(direction) or ()
-        for peer in (rule or {}).get(side) or ()
-        if peer.get("ipBlock")
-        for cidr in (peer["ipBlock"]["cidr"], *(peer["ipBlock"].get("except") or ()))
-    ]
-    versions = [4] + ([6] if any(net.version == 6 for net in nets) else [])
-    return tuple(part for version in versions for part in _cut(version, [n for n in nets if n.version == version]))
-
-
-def _cut(version: int, nets: Sequence[Any]) -> Iterator[Outside]:
-    kind: Any = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
-    top = 2 ** (32 if version == 4 else 128)
-    starts = {0, top} | {int(net[0]) for net in nets} | {int(net[-1]) + 1 for net in nets}
-    cuts = sorted(starts)
-    for first, after in itertools.pairwise(cuts):
-        yield Outside(str(kind(first)), str(kind(after - 1)))

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from launchbook import display
 from launchbook.display import Chart, Html
-from launchbook.isolation.judge import layer, outcome
+from launchbook.isolation.judge import layer, reality_of
 
 _CODES = {"closed": 0.0, "mixed": 1.0, "unknown": 2.0, "open": 3.0}
 # Four steps that differ in lightness too; the word stands in every cell.
@@ -22,8 +22,7 @@ def three(edges: Sequence[Any], computed: pd.DataFrame, observed: Mapping[str, A
     """Columns edge, declared, computed, observed, why: open, closed, mixed or unknown."""
     rows = []
     for edge in edges:
-        seen = observed["edges"].get(edge.name)
-        reality, why = outcome(seen) if seen else (None, observed["problem"] or "It was not probed.")
+        reality, why = reality_of(edge, observed)
         policies = layer(computed[computed["edge"] == edge.name])
         rows.append([edge.name, edge.expect, policies or "unknown", reality or "unknown", why])
     return pd.DataFrame(rows, columns=["edge", "declared", "computed", "observed", "why"])
@@ -51,7 +50,8 @@ def attempts(observed: Mapping[str, Any]) -> Html:
     """Every target with the outcome of each attempt and its controls."""
     rows = [
         [
-            edge, target["target"], target["kind"], f"{target['host']}:{target['port']}", ", ".join(target["outcomes"]),
+            edge, target["target"], target["kind"], f"{target['host']}:{target['port']}/{target['protocol']}",
+            ", ".join(target["outcomes"]) or "not probed",
             "" if target["answers"] is None else "yes" if target["answers"] else "no",
             "yes" if all(seen["control"]) else "no",
         ]

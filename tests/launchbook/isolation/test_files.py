@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from launchbook.errors import ParametersError
-from launchbook.isolation.files import COLUMNS, command
+from launchbook.isolation.files import COLUMNS, command, ports_of
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "a"}, "spec": {"containers": []}}
 TWIN = {**POD, "metadata": {"name": "q", "namespace": "a"}}
@@ -39,6 +39,32 @@ def test_a_row_for_each_ordered_pair_and_protocol(tmp_path: Path) -> None:
     assert len(found) == 6 * 3
     into = [r for r in found if r["destination"] == "a/p[Pod]"]
     assert {(r["source"], r["ports"]) for r in into} == {("a/q[Pod]", "none"), ("0.0.0.0-255.255.255.255", "none")}
+
+
+def test_an_ip_block_between_pods_reads_unknown(tmp_path: Path) -> None:
+    """The outside is told for certain; between pods the network plugin decides, and the row says so."""
+    rule = [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}, {"from": [{"podSelector": {}}], "ports": [{"port": 80}]}]
+    found = rows(tmp_path, POD, TWIN, policy({"podSelector": {}, "ingress": rule}))
+    into = {(r["source"], r["protocol"]): r for r in found if r["destination"] == "a/p[Pod]"}
+    assert into[("10.0.0.0-10.255.255.255", "TCP")]["ports"] == "all"
+    assert into[("11.0.0.0-255.255.255.255", "TCP")]["ports"] == "none"
+    assert into[("a/q[Pod]", "UDP")]["ports"] == "unknown"
+    assert into[("a/q[Pod]", "TCP")]["ports"] == "unknown"
+    assert into[("a/q[Pod]", "TCP")]["because"] == (
+        "can't tell of 1-79,81-65535, open for certain: 80; egress: no policy selects a/q[Pod]; "
+        "ingress: allowed by a/n ingress[1] and perhaps allowed by a/n ingress[0] (its ipBlock is meant for addresses "
+        "outside the cluster, and network plugins differ on whether it names pods)"
+    )
+
+
+def test_a_sidecars_port_has_a_name_too() -> None:
+    """An init container that restarts always runs beside the others; one that ends serves nobody."""
+    ports = lambda name, number: {"ports": [{"name": name, "containerPort": number, "protocol": "UDP"}]}  # noqa: E731
+    spec = {
+        "containers": [{"ports": [{"containerPort": 80}]}],
+        "initContainers": [{**ports("mesh", 15001), "restartPolicy": "Always"}, ports("once", 1)],
+    }
+    assert ports_of(spec) == (("", "TCP", 80), ("mesh", "UDP", 15001))
 
 
 @pytest.mark.parametrize(

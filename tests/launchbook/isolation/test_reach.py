@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launchbook.isolation.reach import ALL, Outside, Pod, World, allows, intersect, outside, reach, union
+from launchbook.isolation.blocks import Outside, holds, may_hold_a_pod, outside, pod_networks
+from launchbook.isolation.ranges import intersect, subtract, union
+from launchbook.isolation.reach import ALL, Pod, World, allows, reach
 
 API = Pod("t/api", "t", {"app": "api"})
-OTHER = Pod("t/other", "t", {"app": "other"}, ip="10.0.0.7")
-NATS = Pod("a/nats", "a", {"app": "nats"}, (("client", "TCP", 4222), ("client", "UDP", 4223)), ip="10.0.0.9")
+OTHER = Pod("t/other", "t", {"app": "other"})
+NATS = Pod("a/nats", "a", {"app": "nats"}, (("client", "TCP", 4222), ("client", "UDP", 4223)))
 NAMESPACES = {"t": {"team": "triad"}, "a": {}}
 
 
@@ -108,6 +110,87 @@ def test_a_pod_on_its_nodes_network_is_not_governed() -> None:
     assert ports(policy({"podSelector": {}}), destination=host) == ALL
 
 
+DOUBT = "its ipBlock is meant for addresses outside the cluster, and network plugins differ on whether it names pods"
+BLOCK = {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}
+
+
+@pytest.mark.parametrize(
+    ("networks", "peers", "sure", "unsure"),
+    [
+        ((), [BLOCK], (), ((80, 80),)),
+        (("10.2.0.0/16",), [BLOCK], (), ((80, 80),)),
+        (("0.0.0.0/0",), [BLOCK], (), ((80, 80),)),
+        (("10.1.4.0/24",), [BLOCK], (), ()),
+        (("192.168.0.0/16", "fd00::/8"), [BLOCK], (), ()),
+        ((), [BLOCK, TEAM], ((80, 80),), ()),
+        ((), [BLOCK, {"podSelector": {}}], (), ((80, 80),)),
+    ],
+)
+def test_an_ip_block_between_pods_is_unsure(networks: Any, peers: Any, sure: Any, unsure: Any) -> None:
+    """Neither open nor closed where a pod may have an address of the block, unless another peer of the rule decides."""
+    policies = (policy({"podSelector": {}}), from_(*peers, ports=[{"port": 80}]))
+    answer = reach(World(policies, NAMESPACES, networks), API, NATS, "TCP")
+    assert (answer.ports, answer.unsure) == (sure, unsure)
+    assert allows(answer, 80) is (None if unsure else bool(sure))
+    assert (DOUBT in answer.because) is bool(unsure)
+
+
+def test_both_sides_must_not_close_what_is_unsure() -> None:
+    """An egress that certainly denies leaves nothing unsure; one that is unsure itself leaves what both may open."""
+    block_out = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [BLOCK], "ports": [{"port": 80}]}]}
+    deny_out = {"podSelector": {}, "policyTypes": ["Egress"]}
+    into = from_(BLOCK, {"namespaceSelector": {}}, ports=[{"port": 80}, {"port": 81}])
+    closed = reach(World((policy(deny_out, "t"), into), NAMESPACES), API, NATS, "TCP")
+    assert (closed.ports, closed.unsure) == ((), ())
+    unsure = reach(World((policy(block_out, "t"), into), NAMESPACES), API, NATS, "TCP")
+    assert (unsure.ports, unsure.unsure) == ((), ((80, 80),))
+    assert unsure.because == f"egress: perhaps allowed by t/p egress[0] ({DOUBT}); ingress: allowed by a/p ingress[0]"
+
+
+@pytest.mark.parametrize(
+    ("peer", "unsure"),
+    [(TEAM, ALL), ({"podSelector": {}}, ()), (BLOCK, ALL), ({"ipBlock": {"cidr": "192.0.2.1/32"}}, ALL)],
+)
+def test_a_peer_on_its_nodes_network_is_unsure(peer: Any, unsure: Any) -> None:
+    """A plugin may tell such a pod from its node or not; its address is the node's, wherever pods take theirs."""
+    host = Pod("t/host", "t", {"app": "api"}, host_network=True)
+    answer = reach(World((from_(peer),), NAMESPACES, ("10.2.0.0/16",)), host, NATS, "TCP")
+    assert (answer.ports, answer.unsure) == ((), unsure)
+
+
+@pytest.mark.parametrize(
+    ("allotted", "addresses", "expected"),
+    [
+        (["10.2.0.0/24", "10.2.1.0/24", "10.2.0.0/24"], ["10.2.1.9"], ("10.2.0.0/24", "10.2.1.0/24")),
+        (["10.2.0.0/24"], [], ("10.2.0.0/24",)),
+        (["10.2.0.0/24"], ["192.168.4.4"], "private"),
+        ([], ["10.2.1.9", "fd00::7"], "private"),
+        (["10.2.0.0/24"], ["10.2.0.1", "203.0.113.9", "8.8.8.8"], ()),
+        ([], ["2001:db8::1"], ()),
+    ],
+)
+def test_the_addresses_that_pods_take(allotted: Any, addresses: Any, expected: Any) -> None:
+    """What nodes hand out, unless a pod shows that something else does; then private ones; then nobody knows."""
+    found = pod_networks(allotted, addresses)
+    assert ("private" if "10.0.0.0/8" in found else found) == expected
+
+
+ADDRESSES = st.integers(0, 255).map(lambda n: f"10.0.0.{n}")
+CIDRS = st.tuples(ADDRESSES, st.integers(24, 32)).map(lambda a: f"{a[0]}/{a[1]}")
+
+
+@given(
+    st.fixed_dictionaries({"cidr": CIDRS}, optional={"except": st.lists(CIDRS, max_size=4)}),
+    st.lists(CIDRS, min_size=1, max_size=3),
+)
+def test_a_block_may_hold_a_pod_where_an_address_is_in_both(block: Any, networks: list[str]) -> None:
+    """Asked address by address it is the same."""
+    each = any(
+        holds(block, f"10.0.0.{n}") and any(holds({"cidr": net}, f"10.0.0.{n}") for net in networks) for n in range(256)
+    )
+    assert may_hold_a_pod(block, networks) is each
+
+
 def test_the_reason_names_the_rules() -> None:
     """A reader finds the policy that decides, on each side."""
     answer = reach(World((policy({"podSelector": {}}),), NAMESPACES), API, NATS, "TCP")
@@ -119,10 +202,12 @@ RANGES = st.lists(st.tuples(st.integers(1, 200), st.integers(1, 200)).map(lambda
 
 @given(RANGES, RANGES)
 def test_port_ranges_are_sets(one: list[Any], other: list[Any]) -> None:
-    """union() and intersect() agree with sets of numbers."""
+    """union(), intersect() and subtract() agree with sets of numbers."""
     as_set = lambda ranges: {n for a, b in ranges for n in range(a, b + 1)}  # noqa: E731
     assert as_set(union([*one, *other])) == as_set(one) | as_set(other)
     assert as_set(intersect(union(one), union(other))) == as_set(one) & as_set(other)
+    assert as_set(subtract(one, other)) == as_set(one) - as_set(other)
+    assert subtract(one, other) == union(subtract(one, other))
 
 
 PEERS = st.sampled_from(
@@ -156,7 +241,7 @@ def test_a_policy_opens_only_by_its_own_rules(specs: list[Any], more: Any) -> No
     added = policy(more, name="added")
     before, after = ports(*policies), ports(*policies, added)
     alone = ports(policy({"podSelector": {}}), added)
-    assert set(after) <= {*union([*before, *alone])}
+    assert subtract(after, union([*before, *alone])) == ()
     assert intersect(after, before) == before
 
 

@@ -1,0 +1,111 @@
+"""What a declared destination is on the cluster: the pods behind a Service, their ports, and what to connect to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from launchbook.isolation.files import ports_of
+from launchbook.isolation.reach import Pod
+from launchbook.parameters import Destination
+from launchbook.run import RUN_LABEL, Run
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Behind:
+    """One port of one pod behind a Service. item: the pod; number: its target port."""
+
+    item: Object
+    protocol: str
+    number: int
+
+
+def destinations(run: Run, destination: Destination) -> tuple[Object | None, list[Behind]]:
+    """The Service, and each target port of every pod behind it. Raises ClusterError."""
+    service = run.cluster.get("Service", destination.service, destination.namespace)
+    selector = (service or {}).get("spec", {}).get("selector")
+    if service is None or not selector:
+        return service, []
+    return service, behind(service, destination.port, run.cluster.list("Pod", destination.namespace, labels=selector))
+
+
+def behind(service: Object, port: int, pods: Sequence[Object]) -> list[Behind]:
+    """The pods that a Service may lead to, with the number and protocol of each port behind `port`.
+
+    A pod that isn't ready counts: its address can be reached all the same. One that ends is on its way out, unless
+    the Service publishes pods that aren't ready, and with them those until they are gone.
+    """
+    lingering = bool(service["spec"].get("publishNotReadyAddresses"))
+    found = [
+        pod
+        for pod in pods
+        if RUN_LABEL not in (pod["metadata"].get("labels") or {})
+        and (lingering or not pod["metadata"].get("deletionTimestamp"))
+        and (pod.get("status") or {}).get("podIP")
+        and pod["status"].get("phase") not in ("Succeeded", "Failed")
+    ]
+    ports = [one for one in service["spec"].get("ports") or () if one["port"] == port]
+    return [
+        Behind(pod, _protocol(one), number)
+        for pod in found
+        for one in ports
+        if (number := _number(pod, one)) is not None
+    ]
+
+
+def pod_of(item: Object) -> Pod:
+    """A live pod as one end of a connection."""
+    meta = item["metadata"]
+    return Pod(
+        f"{meta['namespace']}/{meta['name']}",
+        meta["namespace"],
+        meta.get("labels") or {},
+        ports_of(item["spec"]),
+        bool(item["spec"].get("hostNetwork")),
+    )
+
+
+def targets(
+    edge: str, destination: Destination, service: Object | None, pods: Sequence[Behind]
+) -> list[dict[str, Any]]:
+    """Every destination pod by each of its addresses, then the Service by address and by name.
+
+    Each is {"id", "target", "kind" (pod, service, name), "host", "port", "protocol", "at"}.
+    """
+    found = [
+        {"target": one.item["metadata"]["name"], "kind": "pod", "host": address["ip"],
+         "port": one.number, "protocol": one.protocol}
+        for one in pods
+        for address in one.item["status"].get("podIPs") or [{"ip": one.item["status"]["podIP"]}]
+    ]  # fmt: skip
+    if service is not None:
+        # The name is completed by the resolver's search path, since a cluster's domain can be another than cluster.local.
+        name = f"{destination.service}.{destination.namespace}.svc"
+        address = service["spec"].get("clusterIP")
+        hosts = [("service", address)] if address not in (None, "", "None") else []
+        ports = [one for one in service["spec"].get("ports") or () if one["port"] == destination.port]
+        found += [
+            {"target": destination.service, "kind": kind, "host": host,
+             "port": destination.port, "protocol": _protocol(port)}
+            for kind, host in [*hosts, ("name", name)]
+            for port in ports
+        ]  # fmt: skip
+    return [
+        {**target, "id": f"{edge}#{n}", "at": f"{target['host']}:{target['port']}"} for n, target in enumerate(found)
+    ]
+
+
+def _protocol(port: Object) -> str:
+    return port.get("protocol") or "TCP"
+
+
+def _number(item: Object, port: Object) -> int | None:
+    """The target port of a Service's port on this pod; a name is looked up among the ports of its protocol."""
+    wanted = port.get("targetPort", port["port"])
+    if isinstance(wanted, int):
+        return wanted
+    named = [n for name, protocol, n in ports_of(item["spec"]) if (name, protocol) == (wanted, _protocol(port))]
+    return named[0] if named else None
