@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from launchbook.disruption.observe import API, is_ready, workload_pods
+from launchbook.disruption.observe import is_ready, settled, unsettled, workload_pods
 from launchbook.errors import ClusterError
 from launchbook.run import Run
 from launchbook.selector import matches
@@ -39,11 +39,15 @@ def _proof(run: Run, name: str) -> dict[str, Any]:
         "name": name, "problem": None, "allowed": None, "desired": None, "evictions": [], "refused": None,
         "healthy": [], "recovered": None,
     }  # fmt: skip
-    namespace, _, budget_name = name.partition("/")
+    namespace = name.partition("/")[0]
     try:
-        budget = run.cluster.get("PodDisruptionBudget", budget_name, namespace, api_version=API)
+        live, pods = settled(run, [namespace])
+        budget = live.get(name)
         if budget is None:
             proof["problem"] = "The budget is not on the cluster."
+            return proof
+        if reason := unsettled(budget, pods[namespace]):
+            proof["problem"] = f"Nothing was evicted, since its figures can't be gone by: {reason}."
             return proof
         ready = _ready(run, namespace, budget)
         proof["allowed"] = allowed = budget["status"].get("disruptionsAllowed", 0)

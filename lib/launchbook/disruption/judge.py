@@ -35,6 +35,8 @@ def _budget(one: Mapping[str, Any]) -> Check:
 
     if status.get("observedGeneration") != live["metadata"].get("generation"):
         return say(Status.UNKNOWN, "The disruption controller has not seen this generation of the budget yet.")
+    if one["unsettled"]:
+        return say(Status.UNKNOWN, f"Its figures can't be gone by: {one['unsettled']}.")
     if pods == 0:
         return say(Status.FAIL, "It selects no pod, so it protects nothing.")
     if one["shared"]:

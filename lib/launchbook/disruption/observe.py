@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from launchbook.errors import ClusterError
@@ -10,30 +12,29 @@ from launchbook.selector import matches
 
 Object = dict[str, Any]
 API = "policy/v1"
+_SETTLED = 30.0  # s, until the run's own pods are gone and every budget has counted without them
+_POLL = 0.5  # s
 
 
 def budgets(run: Run) -> dict[str, Any]:
-    """{"problem", "budgets": [{"name", "budget" (None where absent), "pods": [name], "shared": [pod also in another]}]}.
+    """{"problem", "budgets": [{"name", "budget" (None where absent), "pods": [name], "shared": [pod also in another],
+    "unsettled": why its status can't be gone by, or None}]}.
 
-    The budgets are those that `disruption.budgets` names, else every one of the namespaces under launch.
+    The budgets are those that `disruption.budgets` names, else every one of the namespaces under launch. A probe pod in
+    a source's labels counts in a budget, so each is read once the run's own pods are gone and the status says so.
     """
     found: dict[str, Any] = {"problem": None, "budgets": []}
+    namespaces = {
+        *run.parameters.manifests.namespaces,
+        *(name.partition("/")[0] for name in run.parameters.disruption.budgets),
+    }
     try:
-        live = {
-            _name(item): item
-            for namespace in run.parameters.manifests.namespaces
-            for item in run.cluster.list("PodDisruptionBudget", namespace, api_version=API)
-        }
-        pods = {ns: workload_pods(run, ns) for ns in {name.split("/")[0] for name in live}}
+        live, pods = settled(run, sorted(namespaces))
     except ClusterError as error:
         found["problem"] = f"The budgets could not be read: {error}"
         return found
     selected = {
-        name: [
-            p["metadata"]["name"]
-            for p in pods[name.split("/")[0]]
-            if matches(item["spec"].get("selector"), p["metadata"].get("labels") or {})
-        ]
+        name: [p["metadata"]["name"] for p in pods[_home(name)] if _selects(item, p) and _of_the_system(p)]
         for name, item in live.items()
     }
     for name in run.parameters.disruption.budgets or sorted(live):
@@ -41,23 +42,58 @@ def budgets(run: Run) -> dict[str, Any]:
         others = {
             pod
             for other, its in selected.items()
-            if other != name and _beside(other, name)
+            if other != name and _home(other) == _home(name)
             for pod in its
             if pod in mine
         }
-        found["budgets"].append({"name": name, "budget": live.get(name), "pods": mine, "shared": sorted(others)})
+        item = live.get(name)
+        reason = unsettled(item, pods[_home(name)]) if item else None
+        found["budgets"].append(
+            {"name": name, "budget": item, "pods": mine, "shared": sorted(others), "unsettled": reason}
+        )
     run.evidence("disruption/budgets.json", found)
     return found
 
 
+def settled(run: Run, namespaces: Sequence[str]) -> tuple[dict[str, Object], dict[str, list[Object]]]:
+    """The budgets by name and the pods by namespace, as soon as no budget is unsettled(), or as they are in the end.
+
+    Raises ClusterError.
+    """
+    deadline = time.monotonic() + _SETTLED
+    while True:
+        pods = {namespace: run.cluster.list("Pod", namespace) for namespace in namespaces}
+        live = {
+            _name(item): item
+            for namespace in namespaces
+            for item in run.cluster.list("PodDisruptionBudget", namespace, api_version=API)
+        }
+        if time.monotonic() > deadline or not any(unsettled(item, pods[_home(name)]) for name, item in live.items()):
+            return live, pods
+        run.progress("waiting until the budgets count the system's pods alone")
+        time.sleep(_POLL)
+
+
+def unsettled(budget: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why a budget's status says nothing of the system's pods alone, or None where it does. pods: of its namespace.
+
+    A whole number under minAvailable makes the controller count every pod that the selector fits; a percentage and
+    maxUnavailable make it ask the pods' owners instead (https://kubernetes.io/docs/tasks/run-application/configure-pdb).
+    """
+    fitting = [pod for pod in pods if _selects(budget, pod)]
+    if ours := [pod["metadata"]["name"] for pod in fitting if RUN_LABEL in (pod["metadata"].get("labels") or {})]:
+        return f"{', '.join(ours)} of a run still counts in it"
+    counted = (budget.get("status") or {}).get("expectedPods", 0)
+    # Whether it counts those that ended is the controller's own affair.
+    counts = (len(fitting), sum(_of_the_system(pod) for pod in fitting))
+    if isinstance(budget["spec"].get("minAvailable"), int) and counted not in counts:
+        return f"its status counts {counted} pods, but its selector fits {len(fitting)}"
+    return None
+
+
 def workload_pods(run: Run, namespace: str) -> list[Object]:
     """The pods of a namespace that aren't the run's own, ended ones left out."""
-    return [
-        pod
-        for pod in run.cluster.list("Pod", namespace)
-        if RUN_LABEL not in (pod["metadata"].get("labels") or {})
-        and (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
-    ]
+    return [pod for pod in run.cluster.list("Pod", namespace) if _of_the_system(pod)]
 
 
 def is_ready(pod: Object) -> bool:
@@ -68,9 +104,18 @@ def is_ready(pod: Object) -> bool:
     )
 
 
+def _of_the_system(pod: Mapping[str, Any]) -> bool:
+    ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return RUN_LABEL not in (pod["metadata"].get("labels") or {}) and not ended
+
+
+def _selects(budget: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
+    return matches(budget["spec"].get("selector"), pod["metadata"].get("labels") or {})
+
+
 def _name(item: Object) -> str:
     return f"{item['metadata']['namespace']}/{item['metadata']['name']}"
 
 
-def _beside(one: str, other: str) -> bool:
-    return one.split("/")[0] == other.split("/")[0]
+def _home(name: str) -> str:
+    return name.partition("/")[0]

@@ -10,7 +10,9 @@ from launchbook.disruption import judge
 from launchbook.words import Status
 
 
-def budget(shared: tuple[str, ...] = (), generation: int = 1, **status: int) -> dict[str, Any]:
+def budget(
+    shared: tuple[str, ...] = (), generation: int = 1, unsettled: str | None = None, **status: int
+) -> dict[str, Any]:
     told = {
         "observedGeneration": 1,
         "expectedPods": 3,
@@ -20,7 +22,10 @@ def budget(shared: tuple[str, ...] = (), generation: int = 1, **status: int) -> 
         **status,
     }
     live = {"metadata": {"generation": generation}, "status": told}
-    return {"problem": None, "budgets": [{"name": "a/p", "budget": live, "pods": [], "shared": list(shared)}]}
+    return {
+        "problem": None,
+        "budgets": [{"name": "a/p", "budget": live, "pods": [], "shared": list(shared), "unsettled": unsettled}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -32,8 +37,9 @@ def budget(shared: tuple[str, ...] = (), generation: int = 1, **status: int) -> 
         (budget(currentHealthy=2, disruptionsAllowed=0), "FAIL", "It allows no disruption now, with 2 of 3 pods healthy."),
         (budget(expectedPods=0, currentHealthy=0, desiredHealthy=0), "FAIL", "It selects no pod, so it protects nothing."),
         (budget(shared=("nats-0",)), "FAIL", "nats-0 is in another budget too; the API server refuses to evict such a pod."),
+        (budget(unsettled="launchbook-probe-0 of a run still counts in it"), "UNKNOWN", "Its figures can't be gone by: launchbook-probe-0 of a run still counts in it."),
         (budget(generation=2), "UNKNOWN", "The disruption controller has not seen this generation of the budget yet."),
-        ({"problem": None, "budgets": [{"name": "a/p", "budget": None, "pods": [], "shared": []}]}, "FAIL", "It is not on the cluster."),
+        ({"problem": None, "budgets": [{"name": "a/p", "budget": None, "pods": [], "shared": [], "unsettled": None}]}, "FAIL", "It is not on the cluster."),
         ({"problem": None, "budgets": []}, "FAIL", "The namespaces under launch have no disruption budget."),
         ({"problem": "no right", "budgets": []}, "UNKNOWN", "no right"),
     ],
