@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from launchbook.errors import ParametersError
-from launchbook.manifests.selectors import command, mended_text, polluted
+from launchbook.manifests.labels import mended
+from launchbook.manifests.selectors import command, mend, polluted
 from launchbook.render import render
 
 pytestmark = pytest.mark.lab  # kubectl, which renders kustomizations, comes with the lab's programs
@@ -63,13 +64,161 @@ def test_fix_restores_every_selector_and_keeps_the_label(policies: Path, spoilt:
     assert all(item["metadata"]["labels"]["team"] == "platform" for item in mended)
 
 
-def test_mending_touches_nothing_else() -> None:
-    """Line by line, the rest is as it was."""
-    text = "# top\nresources:\n  - a.yaml  # keep\nlabels:\n  - pairs:\n      x: y\n    includeSelectors: true\n# end\n"
-    assert mended_text(text) == (
-        "# top\nresources:\n  - a.yaml  # keep\nlabels:\n  - pairs:\n      x: y\n    includeSelectors: false\n"
-        "    includeTemplates: true\n# end\n"
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "# top\nresources:\n  - a.yaml  # keep\nlabels:\n  - pairs:\n      x: y\n    includeSelectors: true\n# end\n",
+            "# top\nresources:\n  - a.yaml  # keep\nlabels:\n  - pairs:\n      x: y\n    includeSelectors: false\n    includeTemplates: true\n# end\n",
+        ),
+        (
+            "labels:\n- pairs: {x: y}\n  'includeSelectors': yes # why\n",
+            "labels:\n- pairs: {x: y}\n  'includeSelectors': false\n  includeTemplates: true # why\n",
+        ),
+        (
+            "labels: [{pairs: {x: y}, includeSelectors: True}]\n",
+            "labels: [{pairs: {x: y}, includeSelectors: false, includeTemplates: true}]\n",
+        ),
+        (
+            "labels:\n  - includeTemplates: false\n    includeSelectors: true\n    pairs: {x: y}\n",
+            "labels:\n  - includeTemplates: true\n    includeSelectors: false\n    pairs: {x: y}\n",
+        ),
+        (
+            "commonLabels:\n  a: b # one\n  # two\n  c: d\n# three\nresources: [a.yaml]\n",
+            "labels:\n  - pairs:\n      a: b # one\n      # two\n      c: d\n    includeTemplates: true\n# three\nresources: [a.yaml]\n",
+        ),
+        (
+            "commonLabels: {a: b}\nresources: [a.yaml]\n",
+            "labels:\n  - pairs: {a: b}\n    includeTemplates: true\nresources: [a.yaml]\n",
+        ),
+        (
+            "commonLabels:\n  a: b\nlabels:\n- pairs: {x: y}\n",
+            "labels:\n- pairs:\n    a: b\n  includeTemplates: true\n- pairs: {x: y}\n",
+        ),
+        (
+            "labels:\n  - pairs: {x: y}\n    includeSelectors: true\ncommonLabels:\n  a: b\n# end\n",
+            "labels:\n  - pairs:\n      a: b\n    includeTemplates: true\n  - pairs: {x: y}\n    includeSelectors: false\n    includeTemplates: true\n# end\n",
+        ),
+    ],
+)  # fmt: skip
+def test_mending_touches_nothing_else(tmp_path: Path, before: str, after: str) -> None:
+    """Line by line, the rest is as it was, however the labels are spelled."""
+    file = tmp_path / "kustomization.yaml"
+    file.write_text(before)
+    assert mended(file) == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "labels: [{pairs: {x: y}}]\ncommonLabels: {a: b}\n",
+        "commonLabels: &all\n  a: b\nbuildMetadata: *all\n",
+    ],
+)
+def test_what_cannot_be_mended_by_lines_is_refused(tmp_path: Path, text: str) -> None:
+    """With what to write by hand; a guess would be worse."""
+    file = tmp_path / "kustomization.yaml"
+    file.write_text(text)
+    with pytest.raises(
+        ParametersError, match=r"can't be mended line by line; write it as .*labels.*Nothing was written"
+    ):
+        mended(file)
+
+
+TRANSFORMER = """
+apiVersion: builtin
+kind: LabelTransformer
+metadata: {name: x}
+labels: {team: platform}
+fieldSpecs:
+  - {path: spec/ingress/from/podSelector/matchLabels, kind: NetworkPolicy, create: false}
+"""
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        "\nlabels: [{pairs: {team: platform}, includeSelectors: True}]\n",
+        "\n\"labels\":\n- pairs: {team: platform}\n  'includeSelectors': yes\n",
+        "\ntransformers: [x.yaml]\n",
+        "\ntransformers:\n  - |" + TRANSFORMER.replace("\n", "\n    ") + "\n",
+    ],
+)
+def test_every_spelling_of_a_transformer_is_seen(policies: Path, spoilt: str) -> None:
+    """YAML has more than one `true`, and kustomize more than one way to label."""
+    (policies / "x.yaml").write_text(TRANSFORMER)
+    add(policies, spoilt)
+    assert any(p.effect and "from[0]" in p.where for p in polluted(policies))
+
+
+def test_a_label_transformer_is_never_mended(policies: Path) -> None:
+    """What it may touch is a list of its own."""
+    (policies / "x.yaml").write_text(TRANSFORMER)
+    add(policies, "\ntransformers: [x.yaml]\n")
+    with pytest.raises(ParametersError, match="a LabelTransformer can't be mended"):
+        mend(policies)
+
+
+OTHERS = """
+apiVersion: v1
+kind: Service
+metadata: {name: web, namespace: shop}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: web, namespace: shop}
+spec: {minAvailable: 1, selector: {matchLabels: {app: web}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: shop}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress: [{from: [{podSelector: {matchLabels: {app: jobs}}}]}]
+"""
+CRON = """
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: jobs, namespace: shop}
+spec:
+  schedule: "0 0 * * *"
+  jobTemplate:
+    spec: {template: {metadata: {labels: {app: jobs}}, spec: {restartPolicy: Never, containers: [{name: a, image: i}]}}}
+"""
+
+
+def effects(folder: Path, resources: dict[str, str]) -> dict[str, str]:
+    for name, text in resources.items():
+        (folder / name).write_text(text)
+    named = ", ".join(resources)
+    (folder / "kustomization.yaml").write_text(f"resources: [{named}]\ncommonLabels: {{team: shop}}\n")
+    return {f"{p.object.partition('/')[0]} {p.where}": p.effect for p in polluted(folder)}
+
+
+def test_pods_of_other_manifests_count(tmp_path: Path) -> None:
+    """A selector whose pods are not rendered here stands for the pods that it describes."""
+    found = effects(tmp_path, {"others.yaml": OTHERS})
+    assert set(found) == {
+        "Service spec.selector", "PodDisruptionBudget spec.selector", "NetworkPolicy spec.podSelector",
+        "NetworkPolicy spec.ingress[0].from[0].podSelector",
+    }  # fmt: skip
+    assert found["Service spec.selector"] == (
+        'it no longer selects pods labelled {"matchLabels": {"app": "web"}}; it selects only pods labelled '
+        '{"matchLabels": {"app": "web", "team": "shop"}}'
     )
+
+
+def test_pods_rendered_here_carry_the_label_too(tmp_path: Path) -> None:
+    """A CronJob's pods are pods; a peer without a namespaceSelector means the policy's own namespace."""
+    found = effects(tmp_path, {"others.yaml": OTHERS, "cron.yaml": CRON})
+    assert found["NetworkPolicy spec.ingress[0].from[0].podSelector"] == ""
+    elsewhere = effects(
+        tmp_path, {"others.yaml": OTHERS, "cron.yaml": CRON.replace("namespace: shop", "namespace: other")}
+    )
+    assert "it no longer selects" in elsewhere["NetworkPolicy spec.ingress[0].from[0].podSelector"]
+    (tmp_path / "others.yaml").write_text(OTHERS.replace("from: [{pod", "from: [{namespaceSelector: {}, pod"))
+    assert {p.where: p.effect for p in polluted(tmp_path)}["spec.ingress[0].from[0].podSelector"] == ""
 
 
 def test_a_remote_base_is_refused(tmp_path: Path) -> None:
