@@ -132,12 +132,36 @@ def compare(before: Folder, after: Folder) -> None:
 
 @app.command()
 def reach(
-    paths: Annotated[list[Path], typer.Argument(help="Manifests: files, folders or kustomizations.")],
+    paths: Annotated[list[Path] | None, typer.Argument(help="Manifests: files, folders or kustomizations.")] = None,
+    explain: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="SOURCE DESTINATION", help="Say of these two alone which rules decide, as text."),
+    ] = None,
+    diff: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="OLD NEW", help="Say what a change from these manifests to those opens and closes."),
+    ] = None,
+    pod_network: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CIDR", help="Where pods take their addresses from, so that an ipBlock beyond is certain."
+        ),
+    ] = None,
 ) -> None:
     """Who may reach whom, computed from manifests alone, as CSV on standard output."""
+    from launchbook.errors import ParametersError
+    from launchbook.isolation import explain as between
     from launchbook.isolation.files import command
 
-    sys.stdout.write(command(paths))
+    networks = pod_network or []
+    if bool(paths) == bool(diff) or (diff and explain):
+        raise ParametersError("reach takes manifests, with --explain or without, or else --diff OLD NEW alone.")
+    if diff:
+        sys.stdout.write(between.diff(*diff, networks))
+    elif explain:
+        sys.stdout.write(between.explain(paths or [], *explain, networks))
+    else:
+        sys.stdout.write(command(paths or [], networks))
 
 
 @app.command()

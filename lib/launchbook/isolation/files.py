@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import ipaddress
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,13 @@ _TEMPLATES = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Replicati
 COLUMNS = ("source", "destination", "protocol", "ports", "because")
 
 
-def command(paths: Sequence[Path]) -> str:
+def command(paths: Sequence[Path], networks: Sequence[str] = ()) -> str:
     """CSV text with a row for each ordered pair of ends and protocol: COLUMNS. See the design for the words.
 
-    Raises ParametersError where a manifest can't be read, a policy is not as the API has it, or none holds a workload.
+    networks: see load(). Raises ParametersError where a manifest can't be read, a policy is not as the API has it, or
+    none holds a workload.
     """
-    world, pods = load(paths)
+    world, pods = load(paths, networks)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -34,14 +37,17 @@ def command(paths: Sequence[Path]) -> str:
 
 
 def rows(world: World, pods: Sequence[Pod]) -> Iterator[tuple[str, str, str, str, str]]:
-    """The table's rows; pairs of two outside ends, and a workload with itself, say nothing and are left out."""
-    ends: list[End] = [*pods, *outside(world.policies)]
-    for source in ends:
-        for destination in ends:
-            if source.name == destination.name or (isinstance(source, Outside) and isinstance(destination, Outside)):
-                continue
-            for protocol in PROTOCOLS:
-                yield source.name, destination.name, protocol, *words(reach(world, source, destination, protocol))
+    """The table's rows."""
+    for source, destination in pairs([*pods, *outside(world.policies)]):
+        for protocol in PROTOCOLS:
+            yield source.name, destination.name, protocol, *words(reach(world, source, destination, protocol))
+
+
+def pairs(ends: Sequence[End]) -> Iterator[tuple[End, End]]:
+    """Every ordered pair; two outside ends, and a workload with itself, say nothing and are left out."""
+    for one, other in itertools.product(ends, ends):
+        if one.name != other.name and not (isinstance(one, Outside) and isinstance(other, Outside)):
+            yield one, other
 
 
 def words(answer: Answer) -> tuple[str, str]:
@@ -59,8 +65,17 @@ def ports_text(ports: Sequence[Range]) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in ports) or "none"
 
 
-def load(paths: Sequence[Path]) -> tuple[World, tuple[Pod, ...]]:
-    """The policies and workloads of manifests: files, folders or kustomizations."""
+def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tuple[Pod, ...]]:
+    """The policies and workloads of manifests: files, folders or kustomizations.
+
+    networks: the CIDRs that pods take their addresses from, where they are known; else any may be a pod's.
+    Raises ParametersError: see command().
+    """
+    for cidr in networks:
+        try:
+            ipaddress.ip_network(cidr)
+        except ValueError as error:
+            raise ParametersError(f"{error}; write it as 10.244.0.0/16.") from None
     objects = [item for path in paths for item in render(path)]
     pods = tuple(sorted((p for item in objects for p in _pods(item)), key=lambda pod: pod.name))
     if not pods:
@@ -73,7 +88,7 @@ def load(paths: Sequence[Path]) -> tuple[World, tuple[Pod, ...]]:
     policies = {f"{_home(o)}/{o['metadata']['name']}": o for o in objects if o["kind"] == "NetworkPolicy"}
     for name, policy in policies.items():
         validate(name, policy)
-    return World(tuple(policies.values()), namespaces), tuple({pod.name: pod for pod in pods}.values())
+    return World(tuple(policies.values()), namespaces, tuple(networks)), tuple({pod.name: pod for pod in pods}.values())
 
 
 def _home(item: Object) -> str:

@@ -1,0 +1,126 @@
+"""`launchbook reach --explain` and `--diff`: which rules decide between two ends, and what a change opens and closes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import ipaddress
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from launchbook.errors import ParametersError
+from launchbook.isolation.blocks import Outside, outside
+from launchbook.isolation.files import load, pairs, ports_text, words
+from launchbook.isolation.ranges import Range, intersect, subtract, union
+from launchbook.isolation.reach import PROTOCOLS, Answer, End, Pod, Side, World, reach, selects, sides
+from launchbook.strict_yaml import nearest
+
+DIFF_COLUMNS = ("source", "destination", "protocol", "opened", "closed", "unknown", "because")
+
+
+def explain(paths: Sequence[Path], source: str, destination: str, networks: Sequence[str] = ()) -> str:
+    """Text: for each protocol the ports, and each rule of each policy on either side with what it says.
+
+    source, destination: a workload as the table names it, its kind left out where one has the name, or addresses
+    outside the cluster; paths, networks: see files.load().
+    Raises ParametersError where an end is unknown or ambiguous, where an ipBlock divides it, or both are outside.
+    """
+    world, found = load(paths, networks)
+    start, end = (_end(name, found, outside(world.policies)) for name in (source, destination))
+    if isinstance(start, Outside) and isinstance(end, Outside):
+        raise ParametersError("both ends are outside the cluster, where no policy decides: name a workload.")
+    if isinstance(end, Pod) and start == end:
+        end = replace(end, name=f"another pod of {end.name}")
+    texts = []
+    for protocol in PROTOCOLS:
+        ports, _ = words(reach(world, start, end, protocol))
+        lines = [line for side in sides(world, start, end, protocol) for line in _side(side, start, end)]
+        texts.append("\n".join([f"{start.name} -> {end.name}, {protocol}: {ports}", *lines, ""]))
+    return "\n".join(texts)
+
+
+def _side(side: Side, start: End, end: End) -> Iterator[str]:
+    whose = start if side.direction == "egress" else end
+    yield f"  {side.direction} of {whose.name}: {side.free or 'governed by ' + ', '.join(side.policies)}"
+    for opening in side.openings:
+        perhaps = f" perhaps: {opening.doubt}" if opening.doubt else ""
+        yield f"    {opening.rule}: {opening.refusal or 'opens ' + ports_text(opening.ports) + perhaps}"
+    if not side.ports and not side.unsure:
+        yield "    denied, since no rule opens it"
+
+
+def _end(name: str, pods: Sequence[Pod], parts: Sequence[Outside]) -> End:
+    if found := [pod for pod in pods if pod.name == name] or [p for p in pods if p.name.partition("[")[0] == name]:
+        if len(found) > 1:
+            raise ParametersError(f"{name!r} is one of {', '.join(pod.name for pod in found)}: say which.")
+        return found[0]
+    first, _, last = name.partition("-")
+    try:
+        a, b = ipaddress.ip_address(first), ipaddress.ip_address(last or first)
+    except ValueError:
+        known = nearest(name, [known for pod in pods for known in (pod.name.partition("[")[0], pod.name)])
+        raise ParametersError(f"{name!r} is no address, and no workload's name{known or '.'}") from None
+    same = [part for part in parts if ipaddress.ip_address(part.first).version == a.version]
+    within = [p for p in same if int(ipaddress.ip_address(p.first)) <= int(a) and int(b) <= _number(p.last)]
+    if a.version != b.version or int(b) < int(a) or (same and not within):
+        raise ParametersError(
+            f"{name!r} is not one range that no ipBlock divides, such as {(within or same or parts)[0].name}."
+        )
+    return Outside(str(a), str(b))
+
+
+def _number(address: str) -> int:
+    return int(ipaddress.ip_address(address))
+
+
+def diff(old: Path, new: Path, networks: Sequence[str] = ()) -> str:
+    """CSV text with a row for each ordered pair and protocol whose ports change: DIFF_COLUMNS.
+
+    unknown: ports that the change may open or close, as the network plugin has it. A workload that is on one side only
+    reaches nobody on the other. networks: see files.load(). Raises ParametersError as load() does.
+    """
+    (before, old_pods), (after, new_pods) = load([old], networks), load([new], networks)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(DIFF_COLUMNS)
+    addresses = outside((*before.policies, *after.policies))
+    olds: list[End] = [*old_pods, *addresses]
+    news: list[End] = [*new_pods, *addresses]
+    was, now = {end.name: end for end in olds}, {end.name: end for end in news}
+    # Of a workload on both sides either will do here: only its name is used.
+    everyone: dict[str, End] = {**was, **now}
+    for source, destination in pairs(sorted(everyone.values(), key=lambda end: (isinstance(end, Outside), end.name))):
+        for protocol in PROTOCOLS:
+            one = _answer(before, was.get(source.name), was.get(destination.name), protocol)
+            two = _answer(after, now.get(source.name), now.get(destination.name), protocol)
+            changed = _changed(one, two, _same_rules(before, after, was, now, (source.name, destination.name)))
+            if any(changed):
+                because = f"before: {one.because}; after: {two.because}"
+                writer.writerow([source.name, destination.name, protocol, *map(ports_text, changed), because])
+    return text.getvalue()
+
+
+def _answer(world: World, source: End | None, destination: End | None, protocol: str) -> Answer:
+    if source is None or destination is None:
+        return Answer((), f"there is no such {'source' if source is None else 'destination'}")
+    return reach(world, source, destination, protocol)
+
+
+def _changed(one: Answer, two: Answer, same: bool) -> tuple[tuple[Range, ...], ...]:
+    """The ports opened, closed, and those of which it can't be told."""
+    opened = subtract(subtract(two.ports, one.ports), one.unsure)
+    closed = subtract(subtract(one.ports, two.ports), two.unsure)
+    unknown = [*subtract(one.unsure, two.unsure), *subtract(two.unsure, one.unsure)]
+    if not same:
+        unknown += intersect(one.unsure, two.unsure)
+    return opened, closed, union(unknown)
+
+
+def _same_rules(before: World, after: World, was: dict[str, End], now: dict[str, End], names: tuple[str, str]) -> bool:
+    """Whether the policies of both ends are the same before and after, so that what is unsure stays as it is."""
+    return [_rules(before, was.get(name)) for name in names] == [_rules(after, now.get(name)) for name in names]
+
+
+def _rules(world: World, end: End | None) -> list[object]:
+    return [p["spec"] for p in world.policies if selects(p, end)] if isinstance(end, Pod) else []
