@@ -359,6 +359,11 @@ class Cluster:
             _refuse("GET", path, response.status, response.data)
         return response
 
+    def resource(self, api_version: str, kind: str) -> tuple[str, bool]:
+        """(plural name, whether it lives in a namespace) of a kind. Raises UnknownKind, ClusterError."""
+        found = self._resource(api_version, kind)
+        return found.plural, found.namespaced
+
     def _path_of(self, obj: Mapping[str, Any]) -> str:
         meta = obj["metadata"]
         return self._path(obj["apiVersion"], obj["kind"], meta.get("namespace"), meta["name"])

@@ -5,18 +5,20 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 import yaml
 
 from launchbook.errors import ClusterError, ConflictError
-from launchbook.manifests.judge import name
+from launchbook.manifests.judge import MAY_NOT, name
 from launchbook.manifests.observe import Rendered, masked
 from launchbook.manifests.ready import State, serving, state_of
 from launchbook.run import Run
 
 Object = dict[str, Any]
+_DRAGGED = 10.0  # s
 _POLL = 0.5  # s, between two looks at what is not ready yet
 # The states of these tell whether the system runs; the rest exists once it is applied.
 _AWAITED = (
@@ -48,7 +50,7 @@ def refusal(run: Run, rendered: Rendered) -> str | None:
     if outside:
         return f"{name(outside[0])} is outside the namespaces under launch."
     if not run.allowed("apply"):
-        return "This run may not apply (`allow: [apply]`, not read-only, and confirmed where protected)."
+        return MAY_NOT
     return None
 
 
@@ -74,28 +76,36 @@ def apply(run: Run, rendered: Rendered) -> pd.DataFrame:
 def wait(run: Run, rendered: Rendered) -> pd.DataFrame:
     """Waits until every object is ready: columns object, state, because, seconds.
 
-    Ends as soon as all are ready, or nothing that still waits can become ready, or manifests.ready_timeout is over.
+    Ends as soon as all are ready at the same time, or nothing that still waits can become ready, or
+    manifests.ready_timeout is over. What is returned is one last look at every object.
     """
     began = time.monotonic()
     deadline = began + run.parameters.manifests.ready_timeout
     awaited = [item for item in rendered.objects if item["kind"] in _AWAITED]
-    done: dict[str, tuple[State, float]] = {}
+    settled: dict[str, float] = {}
     while True:
-        for item in awaited:
-            key = name(item)
-            if key not in done or done[key][0].state != "ready":
-                done[key] = (_state(run, item), time.monotonic() - began)
-        waiting = [key for key, (state, _) in done.items() if state.state == "waiting"]
-        failed = [key for key, (state, _) in done.items() if state.state == "failed"]
-        run.progress(f"{len(done) - len(waiting) - len(failed)} of {len(done)} objects ready", None)
+        states = {name(item): _state(run, item) for item in awaited if name(item) not in settled}
+        passed = time.monotonic() - began
+        settled |= {key: passed for key, state in states.items() if state.state == "ready"}
+        failed = any(state.state == "failed" for state in states.values())
+        run.progress(f"{len(settled)} of {len(awaited)} objects ready", None)
         # A failed pod drags others down with it: what waits then is given a few seconds, not the whole time.
-        if not waiting or time.monotonic() > deadline or (failed and time.monotonic() > began + 10):
-            break
+        if len(settled) == len(awaited) or passed > deadline - began or (failed and passed > _DRAGGED):
+            last = {name(item): _state(run, item) for item in awaited}
+            lost = [key for key, state in last.items() if key in settled and state.state == "waiting"]
+            if not lost or time.monotonic() > deadline or failed:
+                break
+            for key in lost:
+                del settled[key]
         time.sleep(_POLL)
+    ended = time.monotonic() - began
     rows = [
-        {"object": key, "state": state.state, "because": state.because, "seconds": seconds}
-        for key, (state, seconds) in done.items()
-    ]
+        {
+            "object": key, "state": state.state, "because": state.because,
+            "seconds": settled.get(key, ended) if state.state == "ready" else ended,
+        }
+        for key, state in last.items()
+    ]  # fmt: skip
     frame = pd.DataFrame(rows, columns=["object", "state", "because", "seconds"])
     run.evidence("manifests/ready.json", frame.to_dict("records"))
     return frame
@@ -133,16 +143,32 @@ def _live(run: Run, item: Object) -> Object | None:
 
 
 def _diff(live: Object | None, would: Object) -> str:
+    """A unified diff of what people may see; a Secret that differs only in its values says which keys."""
+    if _shown(live) == _shown(would):
+        return ""
     before, after = _lines(live), _lines(would)
-    return "".join(difflib.unified_diff(before, after, "live", "applied", n=2)) if before != after else ""
+    found = "".join(difflib.unified_diff(before, after, "live", "applied", n=2))
+    return found or f"values differ: {', '.join(_changed_keys(live or {}, would))}\n"
+
+
+def _changed_keys(live: Object, would: Object) -> list[str]:
+    old, new = (
+        {f"{field}.{k}": v for field in ("data", "stringData") for k, v in (item.get(field) or {}).items()}
+        for item in (live, would)
+    )
+    return sorted(k for k in {*old, *new} if old.get(k) != new.get(k)) or ["annotations"]
+
+
+def _shown(item: Object | None) -> Object | None:
+    if item is None:
+        return None
+    meta = {k: v for k, v in item["metadata"].items() if k not in _NOISE}
+    return {**{k: v for k, v in item.items() if k != "status"}, "metadata": meta}
 
 
 def _lines(item: Object | None) -> list[str]:
-    if item is None:
-        return []
-    shown = masked({k: v for k, v in item.items() if k != "status"})
-    meta = {k: v for k, v in shown["metadata"].items() if k not in _NOISE}
-    return yaml.safe_dump({**shown, "metadata": meta}, sort_keys=True).splitlines(keepends=True)
+    shown = _shown(item)
+    return [] if shown is None else yaml.safe_dump(masked(shown), sort_keys=True).splitlines(keepends=True)
 
 
 def _state(run: Run, item: Object) -> State:
@@ -153,9 +179,11 @@ def _state(run: Run, item: Object) -> State:
         if item["kind"] == "Service":
             return _service_state(run, live)
         workload = item["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job")
-        return state_of(live, _pods_of(run, live) if workload else (), _events_of(run, live) if workload else ())
+        if not workload:
+            return state_of(live)
+        return state_of(live, _pods_of(run, live), _events_of(run, live), datetime.now(UTC))
     except ClusterError as error:
-        return State("waiting", f"it could not be read: {error}")
+        return State("unread", f"it could not be read: {error}")
 
 
 def _service_state(run: Run, live: Object) -> State:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,6 +11,7 @@ from launchbook.selector import matches
 from launchbook.words import Check, Status
 
 Object = Mapping[str, Any]
+MAY_NOT = "This run may not apply (`allow: [apply]`, not read-only, and confirmed where protected)."
 # What may be rendered although it lives in no namespace: the namespaces under launch themselves.
 _SCOPED_OUTSIDE = ("Namespace",)
 
@@ -95,6 +96,11 @@ def plan(changes: pd.DataFrame) -> Check:
     hidden = changes[changes["action"] == "not shown"] if len(changes) else changes
     if changes.empty:
         return Check("A.plan", "manifests", Status.UNKNOWN, measured, expected, "Nothing was rendered.")
+    refused = changes[changes["action"] == "refused"]
+    if len(refused):
+        first = refused.iloc[0]
+        because = f"{len(refused)} would be refused, the first is {first['object']}: {first['because']}"
+        return Check("A.plan", "manifests", Status.FAIL, measured, expected, because)
     if len(hidden):
         first = hidden.iloc[0]
         because = f"{len(hidden)} could not be tried, the first is {first['object']}: {first['because']}"
@@ -102,11 +108,19 @@ def plan(changes: pd.DataFrame) -> Check:
     return Check("A.plan", "manifests", Status.PASS, measured, expected, "The API server said what each would do.")
 
 
-def apply(applied: pd.DataFrame, refusal: str | None) -> list[Check]:
-    """A.apply. applied: columns object, action, because; refusal: why nothing was applied."""
+def apply(applied: pd.DataFrame, refusal: str | None, planned: pd.DataFrame) -> list[Check]:
+    """A.apply. applied: columns object, action, because; refusal: why nothing was applied; planned: see plan().
+
+    A run that may not apply still knows that all is applied where the API server's dry run would change nothing.
+    """
     expected = "every object applied"
+    if refusal and refusal == MAY_NOT and len(planned) and planned["action"].eq("unchanged").all():
+        because = "Nothing was applied, and nothing had to be: the dry run of each object changes nothing."
+        return [Check("A.apply", "manifests", Status.PASS, f"{len(planned)} unchanged", expected, because)]
     if refusal:
         return [Check("A.apply", "manifests", Status.UNKNOWN, "not applied", expected, refusal)]
+    if applied.empty:
+        return [Check("A.apply", "manifests", Status.UNKNOWN, "not applied", expected, "There was nothing to apply.")]
     failed = applied[applied["action"] == "refused"]
     if len(failed):
         return [
@@ -145,27 +159,50 @@ def _policy(wanted: Object, live: Object | None, pods: Sequence[Object]) -> Chec
     subject, expected = name(wanted), "as written, selecting live pods"
     if live is None:
         return Check("A.policy", subject, Status.FAIL, "absent", expected, "It is not on the cluster.")
-    if different := [f for f in ("podSelector", "ingress", "egress") if not _same(wanted, live, f)]:
+    said, found = _spec(wanted), _spec(live)
+    if different := [field for field in said if said[field] != found[field]]:
         because = f"On the cluster {', '.join(different)} is not what the manifests say."
         return Check("A.policy", subject, Status.FAIL, "different", expected, because)
     mine = [p for p in pods if p["metadata"]["namespace"] == wanted["metadata"].get("namespace", "default")]
     selected = sum(matches(wanted["spec"].get("podSelector") or {}, _labels_of(p)) for p in mine)
-    status, because = (
-        (Status.PASS, "Its selector selects live pods.")
-        if selected
-        else (Status.FAIL, f"Its podSelector selects none of the {len(mine)} pods of its namespace.")
-    )
-    return Check("A.policy", subject, status, f"selects {selected} pods", expected, because)
+    if not selected:
+        because = f"Its podSelector selects none of the {len(mine)} pods of its namespace."
+        return Check("A.policy", subject, Status.FAIL, "selects 0 pods", expected, because)
+    idle = [where for where, peer in _peers(wanted) if not any(matches(peer, _labels_of(p)) for p in mine)]
+    told = f" No pod of its namespace is, now, what {', '.join(idle)} names." if idle else ""
+    because = f"Its selector selects live pods.{told}"
+    return Check("A.policy", subject, Status.PASS, f"selects {selected} pods", expected, because)
 
 
-def _same(wanted: Object, live: Object, field: str) -> bool:
-    return bool(_plain(wanted["spec"].get(field)) == _plain(live["spec"].get(field)))
+def _peers(policy: Object) -> Iterator[tuple[str, Object]]:
+    """(field, podSelector) of the peers in the policy's own namespace."""
+    for direction, side in (("ingress", "from"), ("egress", "to")):
+        for r, rule in enumerate(policy["spec"].get(direction) or ()):
+            for p, peer in enumerate((rule or {}).get(side) or ()):
+                if peer.get("podSelector") is not None and peer.get("namespaceSelector") is None:
+                    yield f"{direction}[{r}].{side}[{p}]", peer["podSelector"]
+
+
+def _spec(policy: Object) -> dict[str, Any]:
+    """What a policy's fields mean, with the API server's defaults, so that two of them can be compared.
+
+    policyTypes: Ingress always, Egress where there are egress rules, unless the policy says it.
+    https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/
+    """
+    spec = policy["spec"]
+    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
+    rules = {field: _plain(spec.get(field) or []) for field in ("ingress", "egress")}
+    return {"podSelector": _plain(spec.get("podSelector") or {}), "policyTypes": sorted(types), **rules}
 
 
 def _plain(value: Any) -> Any:
-    """A value without what the API server fills in: TCP, and empty lists and mappings in place of absent ones."""
+    """A value as the API server keeps it: TCP filled in, lists and mappings that say nothing left out.
+
+    An empty selector stays: it selects everything, where an absent one has no say.
+    """
     if isinstance(value, Mapping):
         plain = {k: _plain(v) for k, v in value.items()}
+        plain = {k: v for k, v in plain.items() if v not in ([], None) and (k, v) != ("matchLabels", {})}
         if "port" in plain or "endPort" in plain:
             plain.setdefault("protocol", "TCP")
         return plain
@@ -174,11 +211,9 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def cleanup(left: Sequence[str], problem: str | None = None) -> Check:
+def cleanup(left: Sequence[str]) -> Check:
     """A.cleanup. left: `Kind/ns/name` of what still carries this run's label."""
     expected = "nothing with this run's label"
-    if problem:
-        return Check("A.cleanup", "cluster", Status.UNKNOWN, "not read", expected, problem)
     if left:
         return Check("A.cleanup", "cluster", Status.FAIL, f"{len(left)} left", expected, f"Left: {', '.join(left)}.")
     return Check("A.cleanup", "cluster", Status.PASS, "0 left", expected, "Every probe and scratch object is gone.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,15 +16,13 @@ from launchbook.manifests.selectors import Pollution, polluted
 from launchbook.run import RUN_LABEL, Run
 
 Object = dict[str, Any]
-# kind -> (resource, group): what the run reads or changes, and which act needs the change.
-_READS = (("pods", ""), ("services", ""), ("namespaces", ""), ("nodes", ""), ("networkpolicies", "networking.k8s.io"))
-_ACTS = {
-    "apply": (("patch", "services", "", ""), ("patch", "networkpolicies", "networking.k8s.io", ""),
-              ("patch", "deployments", "apps", ""), ("patch", "statefulsets", "apps", "")),
-    "probe": (("create", "pods", "", ""), ("create", "pods", "", "exec"), ("delete", "pods", "", "")),
-    "evict": (("create", "pods", "", "eviction"),),
-    "load": (("get", "pods", "", "log"),),
-}  # fmt: skip
+_READS = (("pods", ""), ("services", ""), ("networkpolicies", "networking.k8s.io"),
+          ("poddisruptionbudgets", "policy"), ("endpointslices", "discovery.k8s.io"), ("events", ""))  # fmt: skip
+_PODS = (("create", "pods", "", ""), ("delete", "pods", "", ""), ("create", "pods", "", "exec"))
+_POLICIES = (
+    ("create", "networkpolicies", "networking.k8s.io", ""),
+    ("delete", "networkpolicies", "networking.k8s.io", ""),
+)
 _END = 45.0  # s, for a namespace of the run's own to be gone
 _LEFT = (("v1", "Pod"), ("v1", "ConfigMap"), ("v1", "Service"), ("networking.k8s.io/v1", "NetworkPolicy"))
 
@@ -48,29 +46,56 @@ def target(run: Run) -> pd.DataFrame:
     )
 
 
-def rights(run: Run) -> pd.DataFrame:
-    """What the run needs and whether it is granted: columns verb, resource, namespace, allowed."""
+def rights(run: Run, rendered: Rendered) -> pd.DataFrame:
+    """What the run needs and whether it is granted: columns verb, resource, namespace ("" for the cluster), allowed."""
     rows = []
-    for namespace in run.parameters.manifests.namespaces:
-        asked = [("list", resource, group, "") for resource, group in _READS]
-        asked += [need for act in run.parameters.allow if run.allowed(act) for need in _ACTS[act]]
-        for verb, resource, group, subresource in asked:
-            try:
-                allowed: bool | None = run.cluster.can(
-                    verb, resource, group=group, namespace=namespace, subresource=subresource
-                )
-            except ClusterError:
-                allowed = None
-            rows.append(
-                {
-                    "verb": verb,
-                    "resource": "/".join(filter(None, (resource, subresource))),
-                    "namespace": namespace,
-                    "allowed": allowed,
-                }
+    for verb, resource, group, subresource, namespace in dict.fromkeys(_needs(run, rendered)):
+        try:
+            allowed: bool | None = run.cluster.can(
+                verb, resource, group=group, namespace=namespace or None, subresource=subresource
             )
+        except ClusterError:
+            allowed = None
+        whole = "/".join(filter(None, (resource, subresource)))
+        rows.append({"verb": verb, "resource": whole, "namespace": namespace, "allowed": allowed})
     frame = pd.DataFrame(rows, columns=["verb", "resource", "namespace", "allowed"])
     return frame.astype({"allowed": "boolean"})
+
+
+Need = tuple[str, str, str, str, str]  # verb, resource, group, subresource, namespace
+
+
+def _needs(run: Run, rendered: Rendered) -> Iterator[Need]:
+    given = run.parameters
+    yield "list", "nodes", "", "", ""
+    for namespace in given.manifests.namespaces:
+        yield from (("list", resource, group, "", namespace) for resource, group in _READS)
+        if run.allowed("evict") and given.disruption.evict:
+            yield "create", "pods", "", "eviction", namespace
+        if run.allowed("load"):
+            yield "get", "pods", "", "log", namespace
+    if run.allowed("apply"):
+        yield from _applying(run, rendered)
+    if run.allowed("probe"):
+        scratch = given.isolation.scratch_namespace
+        yield from (("create", "namespaces", "", "", ""), ("delete", "namespaces", "", "", ""))
+        yield from ((*need, scratch) for need in (*_PODS, *_POLICIES))
+        yield from ((*need, edge.source.namespace) for edge in given.isolation.edges for need in _PODS)
+    if run.allowed("load") and given.load.generator.where == "pod":
+        maps = (("create", "configmaps", "", ""), ("delete", "configmaps", "", ""))
+        yield from ((*need, given.load.generator.namespace) for need in (*_PODS, *maps))
+
+
+def _applying(run: Run, rendered: Rendered) -> Iterator[Need]:
+    """Server-side apply reads, patches, and creates what is absent; a kind that the cluster doesn't know is skipped."""
+    for item in rendered.objects:
+        try:
+            resource, namespaced = run.cluster.resource(item["apiVersion"], item["kind"])
+        except ClusterError:
+            continue
+        group = item["apiVersion"].partition("/")[0] if "/" in item["apiVersion"] else ""
+        where = item["metadata"].get("namespace", "") if namespaced else ""
+        yield from ((verb, resource, group, "", where) for verb in ("get", "patch", "create"))
 
 
 def render(run: Run) -> Rendered:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 Object = Mapping[str, Any]
@@ -21,21 +22,25 @@ _HOPELESS = {
     "RunContainerError": "the container can't be started",
     "CrashLoopBackOff": "it crashes again and again",
 }
+_PROBATION = 10.0  # s, that a restarted container must run at least before it counts as ready; six times that at most
 _CRASHES = 3  # restarts after which a container that keeps ending has failed
 
 
 @dataclass(frozen=True)
 class State:
-    """`ready`, `waiting` or `failed`, and because of what."""
+    """`ready`, `waiting`, `failed` or `unread` (it could not be looked at), and because of what."""
 
-    state: Literal["ready", "waiting", "failed"]
+    state: Literal["ready", "waiting", "failed", "unread"]
     because: str
 
 
-def state_of(item: Object, pods: Sequence[Object] = (), events: Sequence[Object] = ()) -> State:
+def state_of(
+    item: Object, pods: Sequence[Object] = (), events: Sequence[Object] = (), now: datetime | None = None
+) -> State:
     """What an applied object's live counterpart says.
 
-    pods: those the object owns; events: those about it. Kinds without a status are ready once they exist.
+    pods: those the object owns; events: those about it; now: the time, for how long a restarted container has run.
+    Kinds without a status are ready once they exist.
     """
     status, meta = item.get("status") or {}, item["metadata"]
     if meta.get("deletionTimestamp"):
@@ -46,12 +51,15 @@ def state_of(item: Object, pods: Sequence[Object] = (), events: Sequence[Object]
     if judge is None:
         return State("ready", "it exists")
     found = judge(item)
-    if found.state == "ready":
-        return found
-    hopeless = next((cause for pod in pods if (cause := pod_failure(pod))), None)
-    refused = None if hopeless else _refused(events)
-    if cause := hopeless or refused:
-        return State("failed", f"{found.because}: {cause}")
+    # A crash loop is ready now and then, and a workload counts it then. A pod that has ended was replaced.
+    ended = ("Failed", "Succeeded") if found.state == "ready" else ()
+    alive = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ended]
+    if hopeless := next((cause for pod in alive if (cause := pod_failure(pod))), None):
+        return State("failed", f"{found.because}: {hopeless}")
+    if found.state == "ready" and now and (young := next((y for pod in alive if (y := _restarted(pod, now))), None)):
+        return State("waiting", young)
+    if found.state != "ready" and (refused := _refused(events)):
+        return State("failed", f"{found.because}: {refused}")
     return found
 
 
@@ -67,7 +75,7 @@ def pod_failure(pod: Object) -> str | None:
                 f" ({container.get('image')}){f': {detail}' if detail else ''}"
             )
         ended = (container.get("lastState") or {}).get("terminated") or {}
-        if container.get("restartCount", 0) >= _CRASHES and not container.get("ready"):
+        if container.get("restartCount", 0) >= _CRASHES and not container.get("ready") and not _done(container):
             return (
                 f"pod {name}, container {container['name']}: ended {container['restartCount']} times, last with exit "
                 f"code {ended.get('exitCode')} ({ended.get('reason')})"
@@ -78,6 +86,32 @@ def pod_failure(pod: Object) -> str | None:
     if status.get("phase") == "Failed":
         return f"pod {name} failed: {status.get('reason') or status.get('message') or 'a container ended'}"
     return None
+
+
+def _restarted(pod: Object, now: datetime) -> str | None:
+    """A container that was restarted and has not yet run for longer than it did before: it may end again."""
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        running = (container.get("state") or {}).get("running")
+        before = (container.get("lastState") or {}).get("terminated") or {}
+        if not running or not container.get("restartCount") or not before.get("startedAt"):
+            continue
+        ran = _seconds(before["startedAt"], datetime.fromisoformat(before["finishedAt"]))
+        runs, wanted = _seconds(running["startedAt"], now), min(max(_PROBATION, ran), 6 * _PROBATION)
+        if runs <= wanted:
+            return (
+                f"pod {pod['metadata']['name']}, container {container['name']}: restarted {container['restartCount']} times,"
+                f" last after exit code {before.get('exitCode')}; it runs for {runs:.0f} s and ran for {ran:.0f} s before"
+            )
+    return None
+
+
+def _seconds(since: str, until: datetime) -> float:
+    return (until - datetime.fromisoformat(since)).total_seconds()
+
+
+def _done(container: Object) -> bool:
+    """An init container that has ended well, whatever it took."""
+    return ((container.get("state") or {}).get("terminated") or {}).get("exitCode") == 0
 
 
 def _still_young(waiting: Object, container: Object) -> bool:
@@ -170,6 +204,8 @@ def _definition(item: Object) -> State:
 
 
 def _of(have: int, wanted: int) -> State:
+    if wanted == 0:
+        return State("failed", "0 replicas are asked for: nothing runs")
     return State("ready" if have >= wanted else "waiting", f"{have} of {wanted} pods are ready")
 
 

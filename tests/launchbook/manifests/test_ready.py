@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ UP = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplic
         (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "b"}), "waiting", "2 of 2 pods have the newest revision"),
         (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "a"}), "ready", "2 of 2 pods are ready"),
         (workload("DaemonSet", {"observedGeneration": 2}), "waiting", "it is scheduled on no node"),
+        (workload("Deployment", {"observedGeneration": 2}, replicas=0), "failed", "0 replicas are asked for: nothing runs"),
+        (workload("StatefulSet", {"observedGeneration": 2}, replicas=0), "failed", "0 replicas are asked for: nothing runs"),
         (workload("PodDisruptionBudget", {"observedGeneration": 2, "expectedPods": 0}), "waiting", "it selects no pod"),
         (workload("PodDisruptionBudget", {}), "waiting", "the disruption controller has not seen it yet"),
         (workload("ConfigMap", {}), "ready", "it exists"),
@@ -65,6 +68,73 @@ def test_a_deployment_fails_with_its_pods_cause() -> None:
     found = state_of(workload("Deployment", {**UP, "readyReplicas": 0}), [broken])
     assert found.state == "failed"
     assert found.because == "0 of 2 pods are ready: pod p, container c: ErrImagePull, the image can't be pulled (i:1)"
+
+
+LOOPING = {
+    "restartCount": 4,
+    "ready": False,
+    "state": {"running": {}},
+    "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
+}
+
+
+def test_a_workload_that_counts_itself_ready_is_not_while_its_pods_crash() -> None:
+    """Between two crashes it is ready for a moment."""
+    found = state_of(workload("Deployment", UP), [pod(**LOOPING)])
+    assert (found.state, found.because) == (
+        "failed", "2 of 2 pods are ready: pod p, container c: ended 4 times, last with exit code 1 (Error)",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("ran", "runs", "state"),
+    [(2, 5, "waiting"), (2, 11, "ready"), (30, 20, "waiting"), (30, 31, "ready"), (999, 61, "ready")],
+)
+def test_a_restarted_container_must_outlast_its_last_run(ran: int, runs: int, state: str) -> None:
+    """At least 10 s, a minute at most: it may end again as it did before."""
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    started = now - timedelta(seconds=runs)
+    last = {
+        "startedAt": (started - timedelta(seconds=ran + 9)).isoformat(),
+        "finishedAt": (started - timedelta(seconds=9)).isoformat(),
+        "exitCode": 3,
+    }
+    again = pod(
+        restartCount=4,
+        ready=True,
+        state={"running": {"startedAt": started.isoformat()}},
+        lastState={"terminated": last},
+    )
+    found = state_of(workload("Deployment", UP), [again], now=now)
+    assert found.state == state
+    if state == "waiting":
+        assert (
+            found.because
+            == f"pod p, container c: restarted 4 times, last after exit code 3; it runs for {runs} s and ran for {ran} s before"
+        )
+
+
+def test_what_healed_is_no_failure() -> None:
+    """A container that is ready again, an init container that ended well, and a Job's earlier attempt."""
+    healed = pod(**{**LOOPING, "ready": True})
+    initial = {
+        "metadata": {"name": "p"},
+        "status": {
+            "initContainerStatuses": [
+                {
+                    "name": "i",
+                    "image": "i:1",
+                    "restartCount": 5,
+                    "ready": False,
+                    "state": {"terminated": {"exitCode": 0}},
+                }
+            ]
+        },
+    }
+    assert state_of(workload("Deployment", UP), [healed, initial]).state == "ready"
+    job = {"kind": "Job", "metadata": {"name": "x"}, "status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+    failed = {"metadata": {"name": "p"}, "status": {"phase": "Failed"}}
+    assert state_of(job, [failed]).state == "ready"
 
 
 def test_refused_pods_are_told_by_their_event() -> None:

@@ -1,0 +1,200 @@
+"""Manifests judged by table: what was seen in, verdict and message out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from launchbook.manifests import judge
+from launchbook.manifests.act import _diff
+from launchbook.manifests.selectors import Pollution
+from launchbook.words import Check, Status
+
+PASS, FAIL, UNKNOWN = Status.PASS, Status.FAIL, Status.UNKNOWN
+
+
+def said(check: Check | list[Check]) -> tuple[Status, str]:
+    one = check[0] if isinstance(check, list) else check
+    return one.status, one.because
+
+
+SEEN = {"context": "lab", "server": "https://x", "uid": "u1", "version": "v1", "user": "me"}
+
+
+@pytest.mark.parametrize(
+    ("context", "uid", "expected"),
+    [
+        ("lab", None, (PASS, "The parameters name this context; they pin no UID.")),
+        ("lab", "u1", (PASS, "The parameters name this context and this UID.")),
+        ("lab", "u2", (FAIL, "This is another cluster.")),
+        ("prod", None, (FAIL, "This is another cluster.")),
+    ],
+)
+def test_the_cluster_is_the_one_that_is_named(context: str, uid: str | None, expected: Any) -> None:
+    """By context, and by UID where it is pinned."""
+    assert said(judge.target(SEEN, context, uid)) == expected
+
+
+def rights(*allowed: bool | None) -> pd.DataFrame:
+    rows = [
+        {"verb": "get", "resource": "pods", "namespace": "n" if n else "", "allowed": a} for n, a in enumerate(allowed)
+    ]
+    return pd.DataFrame(rows, columns=["verb", "resource", "namespace", "allowed"]).astype({"allowed": "boolean"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (rights(True, True), (PASS, "The API server grants each.")),
+        (rights(True, False), (FAIL, "Missing: get pods in n.")),
+        (rights(False, None), (FAIL, "Missing: get pods in the cluster.")),
+        (rights(True, None), (UNKNOWN, "The API server did not say.")),
+        (rights(), (UNKNOWN, "The API server did not say.")),
+    ],
+)
+def test_rights(asked: pd.DataFrame, expected: Any) -> None:
+    """One that is missing fails; one that nobody answered is not known."""
+    assert said(judge.rights(asked)) == expected
+
+
+def thing(kind: str = "Service", name: str = "a", namespace: str | None = "shop") -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": name, **({"namespace": namespace} if namespace else {})}}
+
+
+@pytest.mark.parametrize(
+    ("objects", "problem", "expected"),
+    [
+        ([thing(), thing("Namespace", "shop", None)], None, (PASS, "Each is in a namespace under launch.")),
+        ([thing(namespace="other")], None, (FAIL, "Outside the namespaces under launch: Service/other/a.")),
+        ([thing("ClusterRole", namespace=None)], None, (FAIL, "Outside the namespaces under launch: ClusterRole/a.")),
+        ([thing(), thing()], None, (FAIL, "Rendered twice: Service/shop/a.")),
+        ([], None, (FAIL, "Nothing was rendered.")),
+        ([], "a.yaml:3: is not YAML", (FAIL, "a.yaml:3: is not YAML")),
+    ],
+)
+def test_a_render(objects: Any, problem: str | None, expected: Any) -> None:
+    """Everything stays where it may go."""
+    assert said(judge.render(objects, ["shop"], "m", problem)) == expected
+
+
+def test_polluted_selectors_are_told_by_object() -> None:
+    """Those that select the same are counted, not failed."""
+    bad = Pollution("NetworkPolicy/s/a", "spec.podSelector", {"t": "p"}, "k.yaml", "it no longer selects Pod/s/x")
+    same = Pollution("Service/s/b", "spec.selector", {"t": "p"}, "k.yaml", "")
+    assert said(judge.selectors([], "m")) == (PASS, "None was changed.")
+    assert said(judge.selectors([same], "m")) == (PASS, "1 selectors were changed and select the same.")
+    assert said(judge.selectors([same, bad], "m")) == (
+        FAIL, "spec.podSelector: it no longer selects Pod/s/x. t=p was added by k.yaml.",
+    )  # fmt: skip
+    assert said(judge.selectors([], "m", "no")) == (UNKNOWN, "The manifests don't render.")
+
+
+def frame(*actions: str) -> pd.DataFrame:
+    rows = [{"object": f"Service/s/{n}", "action": a, "because": "why"} for n, a in enumerate(actions)]
+    return pd.DataFrame(rows, columns=["object", "action", "because"])
+
+
+@pytest.mark.parametrize(
+    ("actions", "expected"),
+    [
+        (("created", "unchanged"), (PASS, "The API server said what each would do.")),
+        (("created", "not shown"), (UNKNOWN, "1 could not be tried, the first is Service/s/1: why")),
+        (("not shown", "refused"), (FAIL, "1 would be refused, the first is Service/s/1: why")),
+        ((), (UNKNOWN, "Nothing was rendered.")),
+    ],
+)
+def test_a_plan(actions: Any, expected: Any) -> None:
+    """What would be refused is no plan."""
+    assert said(judge.plan(frame(*actions))) == expected
+
+
+@pytest.mark.parametrize(
+    ("applied", "refusal", "planned", "expected"),
+    [
+        (("created",), None, ("created",), (PASS, "The API server holds each as rendered.")),
+        (("created", "refused"), None, (), (FAIL, "why")),
+        ((), None, (), (UNKNOWN, "There was nothing to apply.")),
+        ((), "They are polluted.", ("unchanged",), (UNKNOWN, "They are polluted.")),
+        ((), judge.MAY_NOT, ("changed", "unchanged"), (UNKNOWN, judge.MAY_NOT)),
+        ((), judge.MAY_NOT, (), (UNKNOWN, judge.MAY_NOT)),
+        ((), judge.MAY_NOT, ("unchanged",), (PASS, "Nothing was applied, and nothing had to be: the dry run of each object changes nothing.")),
+    ],
+)  # fmt: skip
+def test_applying(applied: Any, refusal: str | None, planned: Any, expected: Any) -> None:
+    """A run that only looks may find everything in place; one that finds nothing to apply knows nothing."""
+    assert said(judge.apply(frame(*applied), refusal, frame(*planned))) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [("ready", PASS), ("failed", FAIL), ("waiting", FAIL), ("unread", UNKNOWN)]
+)
+def test_readiness(state: str, status: Status) -> None:
+    """What could not be read is not known."""
+    states = pd.DataFrame([{"object": "Pod/s/a", "state": state, "because": "it is so", "seconds": 1.25}])
+    (check,) = judge.ready(states)
+    assert (check.status, check.because, check.measured) == (status, "It is so.", f"{state} after 1.2 s")
+    assert said(judge.ready(states.iloc[:0]))[0] is UNKNOWN
+
+
+def policy(**spec: Any) -> dict[str, Any]:
+    return {
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "p", "namespace": "shop"},
+        "spec": {"podSelector": {}, **spec},
+    }
+
+
+PODS = [{"metadata": {"name": "a", "namespace": "shop", "labels": {"app": "a"}}}]
+FROM_A = [{"from": [{"podSelector": {"matchLabels": {"app": "a"}}}], "ports": [{"port": 80}]}]
+LIVE_A = [{"from": [{"podSelector": {"matchLabels": {"app": "a"}}}], "ports": [{"port": 80, "protocol": "TCP"}]}]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "expected"),
+    [
+        (policy(ingress=FROM_A), policy(ingress=LIVE_A, policyTypes=["Ingress"]), (PASS, "Its selector selects live pods.")),
+        (policy(ingress=[]), policy(policyTypes=["Ingress"]), (PASS, "Its selector selects live pods.")),
+        (policy(podSelector={"matchLabels": {}}), policy(policyTypes=["Ingress"]), (PASS, "Its selector selects live pods.")),
+        (policy(egress=[{}]), policy(egress=[{}], policyTypes=["Egress", "Ingress"]), (PASS, "Its selector selects live pods.")),
+        (policy(egress=[]), policy(policyTypes=["Ingress", "Egress"]), (FAIL, "On the cluster policyTypes is not what the manifests say.")),
+        (policy(), policy(policyTypes=["Egress"]), (FAIL, "On the cluster policyTypes is not what the manifests say.")),
+        (policy(policyTypes=["Ingress"], ingress=FROM_A), policy(policyTypes=["Egress"], ingress=[{}]), (FAIL, "On the cluster policyTypes, ingress is not what the manifests say.")),
+        (policy(), policy(ingress=[{}]), (FAIL, "On the cluster ingress is not what the manifests say.")),
+        (policy(ingress=[{"from": [{"podSelector": {}}]}]), policy(ingress=[{"from": [{}]}]), (FAIL, "On the cluster ingress is not what the manifests say.")),
+        (policy(podSelector={"matchLabels": {"app": "b"}}), policy(podSelector={"matchLabels": {"app": "b"}}), (FAIL, "Its podSelector selects none of the 1 pods of its namespace.")),
+        (
+            policy(ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "b"}}}]}]),
+            policy(ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "b"}}}]}]),
+            (PASS, "Its selector selects live pods. No pod of its namespace is, now, what ingress[0].from[0] names."),
+        ),
+        (policy(), None, (FAIL, "It is not on the cluster.")),
+    ],
+)  # fmt: skip
+def test_a_policy_on_the_cluster(wanted: Any, live: Any, expected: Any) -> None:
+    """Compared by what it means: the API server's defaults are no difference, its direction is one."""
+    assert said(judge.policies([wanted], {"NetworkPolicy/shop/p": live}, PODS)) == expected
+
+
+def test_no_policy_is_no_isolation() -> None:
+    """Nothing to compare is nothing proven."""
+    assert said(judge.policies([], {}, PODS)) == (FAIL, "The manifests hold no NetworkPolicy, so nothing is isolated.")
+
+
+def secret(**data: str) -> dict[str, Any]:
+    return {"kind": "Secret", "metadata": {"name": "s"}, "data": data}
+
+
+def test_a_secret_is_compared_before_it_is_masked() -> None:
+    """Another value of the same length is a change; neither value is shown."""
+    assert _diff(secret(a="one1"), secret(a="one1")) == ""
+    found = _diff(secret(a="one1", b="x"), secret(a="two2", b="x"))
+    assert found == "values differ: data.a\n"
+    assert "one1" not in _diff(secret(a="one1"), secret(a="longer")) + found
+
+
+def test_what_is_left_is_named() -> None:
+    """And nothing left passes."""
+    assert said(judge.cleanup([])) == (PASS, "Every probe and scratch object is gone.")
+    assert said(judge.cleanup(["Pod/s/x"])) == (FAIL, "Left: Pod/s/x.")
