@@ -2,8 +2,8 @@
 
 from launchbook.isolation import judge
 from launchbook.isolation.canary import enforcement
-from launchbook.isolation.observe import compute
+from launchbook.isolation.observe import compute, landscape
 from launchbook.isolation.probing import probe
 from launchbook.isolation.show import attempts, canary, matrix
 
-__all__ = ["attempts", "canary", "compute", "enforcement", "judge", "matrix", "probe"]
+__all__ = ["attempts", "canary", "compute", "enforcement", "judge", "landscape", "matrix", "probe"]

@@ -7,9 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from launchbook.isolation import coverage
+from launchbook.isolation.reach import Pod
 from launchbook.words import Check, Status
 
 _BLOCKED = {"DROPPED", "REFUSED"}
+_SHOWN = 5  # findings that a sentence lists
 
 
 def enforcement(canary: Mapping[str, Any]) -> list[Check]:
@@ -87,6 +90,45 @@ def _edge(
     if policies is not None and policies != edge.expect:
         return say(Status.UNKNOWN, f"{why} But the policies say {policies} ({rule}), so something else decides.")
     return say(Status.PASS, why)
+
+
+def landscape(found: Mapping[str, Any]) -> list[Check]:
+    """A.coverage, a check for each thing that policies may leave out. found: see isolation.landscape()."""
+    evidence = ("evidence/isolation/landscape.json",)
+    if why := found["problem"] or ("" if found["pods"] else "The namespaces under launch have no pod to cover."):
+        return [Check("A.coverage", "policies", Status.UNKNOWN, "not read", "nothing left out", why)]
+    policies, namespaces = found["policies"], found["namespaces"]
+    pods = [_pod(item) for item in found["pods"]]
+    dns = [(_pod(item), protocol, number) for item, protocol, number in found["dns"]]
+
+    def say(subject: str, expected: str, lines: Sequence[str], fine: str, bad: Status = Status.FAIL) -> Check:
+        shown = "; ".join(lines[:_SHOWN]) + (f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
+        because = f"{shown[:1].upper()}{shown[1:]}." if lines else fine
+        measured = f"{len(lines)} found of {len(policies)} policies and {len(pods)} pods"
+        return Check("A.coverage", subject, bad if lines else Status.PASS, measured, expected, because, evidence)
+
+    host = [f"pod {pod.name} uses its node's network, which no policy governs" for pod in pods if pod.host_network]
+    others = [f"{one}, which is not computed" for one in found["beyond"]["present"]]
+    others += [f"can't read {one}" for one in found["beyond"]["unread"]]
+    nameless, unresolved = coverage.nameless(policies, namespaces, pods, dns), Status.FAIL
+    if not dns and coverage.cuts_egress(policies, pods):
+        nameless = [
+            "policies close egress, and whether to DNS too can't be told: there is no Service kube-system/kube-dns"
+        ]
+        unresolved = Status.UNKNOWN
+    return [
+        say("pods", "each covered by a policy", coverage.uncovered(policies, pods), "A policy covers each pod."),
+        say("selectors", "each names something", coverage.idle(policies, namespaces, pods), "Each names something."),
+        say("ports", "each declared by a pod", coverage.unexposed(policies, pods), "Each port is declared by a pod."),
+        say("dns", "open to each pod", nameless, "No policy cuts a pod off from DNS.", unresolved),
+        say("host network", "no pod on it", host, "No pod uses its node's network."),
+        say("other policies", "none", others, "NetworkPolicies are the only kind of policy.", Status.UNKNOWN),
+    ]  # fmt: skip
+
+
+def _pod(item: Mapping[str, Any]) -> Pod:
+    ports = tuple((name, protocol, number) for name, protocol, number in item["ports"])
+    return Pod(item["name"], item["namespace"], item["labels"], ports, item["host_network"])
 
 
 def layer(rows: pd.DataFrame) -> str | None:

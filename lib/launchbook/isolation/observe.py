@@ -1,22 +1,24 @@
-"""What the policies on the cluster allow between the ends of each declared edge."""
+"""What the policies on the cluster allow between the ends of each declared edge, and what stands around them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
 
-from launchbook.errors import MissingRight
+from launchbook.errors import ClusterError, MissingRight
 from launchbook.isolation.beyond import beyond, told
 from launchbook.isolation.blocks import pod_networks
 from launchbook.isolation.reach import Pod, World, allows, reach
 from launchbook.isolation.targets import destinations, pod_of
+from launchbook.parameters import Destination
 from launchbook.run import RUN_LABEL, Run
 
 Object = dict[str, Any]
 COMPUTED = ["edge", "pod", "protocol", "port", "allowed", "because", "unsure"]
 _POLICY = "networking.k8s.io/v1"
+_DNS = Destination(namespace="kube-system", service="kube-dns", port=53)  # its name in every distribution but a few
 
 
 def compute(run: Run) -> pd.DataFrame:
@@ -52,6 +54,33 @@ def compute(run: Run) -> pd.DataFrame:
     return frame
 
 
+def landscape(run: Run) -> dict[str, Any]:
+    """{"problem", "policies", "pods", "namespaces": {name: labels}, "dns": [[pod, protocol, number]], "beyond"}.
+
+    The policies and pods are those of the namespaces under launch, a pod as reach.Pod has it; dns: the cluster's, by
+    the ports behind its Service; beyond: see beyond().
+    """
+    empty: dict[str, Any] = {"policies": [], "pods": [], "namespaces": {}, "dns": [], "beyond": {}}
+    found = {"problem": None, **empty}
+    scope, cluster = run.parameters.manifests.namespaces, run.cluster
+    try:
+        found["beyond"] = beyond(cluster)
+        found["namespaces"] = {
+            n["metadata"]["name"]: n["metadata"].get("labels") or {} for n in cluster.list("Namespace")
+        }
+        for namespace in scope:
+            policies = cluster.list("NetworkPolicy", namespace, api_version=_POLICY)
+            found["policies"] += [p for p in policies if not _ours(p)]
+            found["pods"] += [
+                asdict(pod_of(p)) for p in cluster.list("Pod", namespace) if not _ours(p) and not _ended(p)
+            ]
+        found["dns"] = [[asdict(pod_of(one.item)), one.protocol, one.number] for one in destinations(run, _DNS)[1]]
+    except ClusterError as error:
+        found = {"problem": f"Policies and pods could not be read: {error}", **empty}
+    run.evidence("isolation/landscape.json", found)
+    return found
+
+
 def _networks(run: Run) -> tuple[str, ...]:
     """The addresses that pods take; none where nodes or the pods of all namespaces may not be read."""
     try:
@@ -71,3 +100,7 @@ def _networks(run: Run) -> tuple[str, ...]:
 
 def _ours(item: Object) -> bool:
     return RUN_LABEL in (item["metadata"].get("labels") or {})
+
+
+def _ended(item: Object) -> bool:
+    return (item.get("status") or {}).get("phase") in ("Succeeded", "Failed")
