@@ -80,10 +80,11 @@ def run_batch(
     folder = open_folder(resolved, outputs, tracks=tracks, mode="batch", read_only=read_only)
     log = Log(folder.evidence / "batch.jsonl")
     say(f"run {folder.id} in {_shown(folder.path)}")
+    workers = _Workers(selected, folder)
     try:
-        with _stoppable(), _lease(cluster, resolved, folder, read_only):
+        with _stoppable(), _lease(cluster, resolved, folder, read_only), workers:
             for track in selected:
-                _run_track(track, folder, log, notebooks, resolved, read_only, say)
+                _run_track(track, workers, folder, log, notebooks, resolved, read_only, say)
                 _sweep(cluster, folder, log, say)
     except Stopped as stopped:
         log.append("note", at=_now(), text=f"the batch was stopped by {stopped}")
@@ -105,15 +106,19 @@ def close(folder: RunFolder, log: Log, render: Callable[[Path], Any]) -> dict[st
 
 
 def _run_track(
-    track: Track, folder: RunFolder, log: Log, notebooks: Path, resolved: Resolved, read_only: bool, say: Say
-) -> None:
+    track: Track, workers: _Workers, folder: RunFolder, log: Log, notebooks: Path, resolved: Resolved, read_only: bool,
+    say: Say,
+) -> None:  # fmt: skip
     say(f"track {track.id}: {track.title}")
     output = folder.path / track.notebook
     ended = Exit(130, 0.0, "was stopped")
     log.append("begun", at=_now(), track=track.id)
     began = time.monotonic()
     try:
-        ended = _execute(track, notebooks / track.notebook, output, folder, resolved, read_only, say)
+        order = {"source": str(notebooks / track.notebook), "output": str(output), "parameters": {
+            "environment": str(folder.parameters), "run_folder": str(folder.path), "read_only": read_only,
+        }}  # fmt: skip
+        ended = _attend(workers.order(track, order), track, folder, began, resolved.environment.track_deadline, say)
     except Stopped:
         ended = Exit(130, time.monotonic() - began, "was stopped before its end")
         raise
@@ -133,47 +138,60 @@ def _run_track(
         say(f"track {track.id} {state['because']} after {ended.seconds:.0f} s")
 
 
-def _execute(
-    track: Track, source: Path, output: Path, folder: RunFolder, resolved: Resolved, read_only: bool, say: Say
-) -> Exit:
-    parameters = {
-        "environment": str(folder.parameters),
-        "run_folder": str(folder.path),
-        "read_only": read_only,
-    }
-    errors = folder.evidence / f"{track.id}.stderr.txt"
-    began = time.monotonic()
-    deadline = began + resolved.environment.track_deadline
-    with errors.open("wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "launchbook.worker", str(source), str(output)],
-            stdin=subprocess.PIPE, stdout=stderr, stderr=stderr, start_new_session=True,
-            env={**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
-        )  # fmt: skip
-        try:
-            assert process.stdin is not None
-            with suppress(BrokenPipeError), process.stdin:
-                process.stdin.write(json.dumps(parameters).encode())
-            return _attend(process, track, folder, began, deadline, say)
-        finally:
+class _Workers:
+    """A process for each track. The next track's is started with the one at work, so that it is ready in time."""
+
+    def __init__(self, tracks: Sequence[Track], folder: RunFolder) -> None:
+        self._tracks, self._folder = list(tracks), folder
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._started.values():
             end_tree(process)
+
+    def order(self, track: Track, order: Mapping[str, Any]) -> subprocess.Popen[bytes]:
+        """The track's process, once it was told what to execute; the process after it is started."""
+        place = self._tracks.index(track)
+        for one in self._tracks[place : place + 2]:
+            self._start(one)
+        process = self._started[track.id]
+        assert process.stdin is not None
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(json.dumps(order).encode())
+        return process
+
+    def _start(self, track: Track) -> None:
+        if track.id in self._started:
+            return
+        with (self._folder.evidence / f"{track.id}.stderr.txt").open("wb") as stderr:
+            self._started[track.id] = subprocess.Popen(
+                [sys.executable, "-m", "launchbook.worker"],
+                stdin=subprocess.PIPE, stdout=stderr, stderr=stderr, start_new_session=True,
+                env={**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
+            )  # fmt: skip
 
 
 def _attend(
     process: subprocess.Popen[bytes], track: Track, folder: RunFolder, began: float, deadline: float, say: Say
 ) -> Exit:
+    """Tells what the track's log gains until its process has ended, or is ended after `deadline` seconds."""
     tail = _Tail(folder.evidence / f"{track.id}.jsonl")
-    while True:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.25)
-        for record in tail.new():
-            _tell(record, say)
-        spent = time.monotonic() - began
-        if process.returncode is not None:
-            return Exit(process.returncode, spent)
-        if time.monotonic() > deadline:
-            end_tree(process)
-            return Exit(124, spent, f"did not end within its deadline of {deadline - began:g} s")
+    try:
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.25)
+            for record in tail.new():
+                _tell(record, say)
+            spent = time.monotonic() - began
+            if process.returncode is not None:
+                return Exit(process.returncode, spent)
+            if spent > deadline:
+                return Exit(124, spent, f"did not end within its deadline of {deadline:g} s")
+    finally:
+        end_tree(process)
 
 
 def _tell(record: Mapping[str, Any], say: Say) -> None:

@@ -1,7 +1,8 @@
-"""One track's process: `python -m launchbook.worker SOURCE OUTPUT` executes a notebook with papermill.
+"""One track's process: `python -m launchbook.worker` executes a notebook with papermill, in a kernel made ready before.
 
-The parameters come as JSON on standard input. papermill saves the notebook whatever happens; what it says of the
-cells is mended by `batch`, since after a dead kernel it calls every cell completed.
+The batch starts it while the track before is at work: papermill, the kernel and our own libraries are loaded by the time
+the order comes, as JSON on standard input: {"source", "output", "parameters"}. papermill saves the notebook whatever
+happens; what it says of the cells is mended by `batch`, since after a dead kernel it calls every cell completed.
 """
 
 from __future__ import annotations
@@ -10,8 +11,15 @@ import json
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 import papermill
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
+
+_LIBRARIES = ("manifests", "isolation", "disruption", "load", "logs", "readiness", "display")
+# An expression that ends with a semicolon shows nothing, and leaves no name behind in the notebook's namespace.
+_LOAD = [f"__import__('launchbook.{name}');" for name in _LIBRARIES]
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -19,21 +27,38 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """0 when every cell ran; 1 when one raised; 138 when the kernel died; 130 when it was stopped."""
-    source, output = sys.argv[1:3]
-    parameters = json.load(sys.stdin)
+    """0 when every cell ran or nothing was ordered; 1 when one raised; 138 when the kernel died; 130 when stopped."""
     signal.signal(signal.SIGTERM, _stop)
+    kernel = AsyncKernelManager(kernel_name="python3")
+    try:
+        run_sync(kernel.start_kernel)(extra_arguments=[f"--IPKernelApp.exec_lines={_LOAD!r}"])
+        return _execute(kernel, sys.stdin.read())
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        _end(kernel)
+
+
+def _execute(kernel: Any, ordered: str) -> int:
+    if not ordered:
+        return 0
+    order = json.loads(ordered)
     try:
         papermill.execute_notebook(
-            source, output, parameters, kernel_name="python3", progress_bar=False, log_output=False,
-            autosave_cell_every=5, start_timeout=120,
+            order["source"], order["output"], order["parameters"], kernel_name="python3", progress_bar=False,
+            log_output=False, autosave_cell_every=5, start_timeout=120, km=kernel,
         )  # fmt: skip
     except papermill.PapermillExecutionError as error:
         print(f"{error.ename}: {error.evalue}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
+
+
+def _end(kernel: Any) -> None:
+    """Asks the kernel to end, so that what it started is cleaned up; one that doesn't is killed."""
+    if kernel.has_kernel:
+        run_sync(kernel.shutdown_kernel)(now=False)
+    run_sync(kernel.cleanup_resources)()
 
 
 if __name__ == "__main__":
