@@ -151,6 +151,31 @@ def test_other_policies_are_seen_and_leave_it_to_the_probes(prepare: Prepare, pl
         assert check.measured.startswith("policies: unknown")
 
 
+def uncovered(run: Run) -> dict[str, tuple[Status, str]]:
+    checks = isolation.judge.landscape(isolation.landscape(run))
+    assert {c.id for c in checks} == {"A.coverage"}
+    return {c.subject: (c.status, c.because) for c in checks if c.status is not Status.PASS}
+
+
+def test_what_the_policies_leave_out(system: Any, prepare: Prepare, planted: Any) -> None:
+    """Nothing of the sample once the load generator's namespace is there; of each planted fault its own line."""
+    run = prepare([edge({"namespace": "launchbook-load"}, "kgents-triad", "api", 80, "open")])
+    isolation.probe(run)
+    assert uncovered(run) == {}
+    planted(GLOBAL)
+    planted(BLOCKS.replace("ingress:", "policyTypes: [Ingress, Egress]\n  ingress:"))
+    system.kubectl("-n", "kgents-agents", "delete", "networkpolicy", "--all")
+    found = uncovered(run)
+    assert {subject: status for subject, (status, _) in found.items()} == {
+        "pods": Status.FAIL,
+        "dns": Status.FAIL,
+        "other policies": Status.UNKNOWN,
+    }
+    assert found["pods"][1] == "No policy covers any pod of namespace kgents-agents."
+    assert "may send nothing to DNS (egress: denied by kgents-triad/by-address)" in found["dns"][1]
+    assert found["other policies"][1] == "GlobalNetworkPolicy.crd.projectcalico.org: 1, which is not computed."
+
+
 def test_budgets_are_judged_without_the_probe_pods(prepare: Prepare) -> None:
     """A prober in the API's labels fits api-pdb; right after probing its status counts the two pods of the API."""
     run = prepare([REDIS_OPEN], budgets=["kgents-triad/api-pdb"])
