@@ -15,6 +15,7 @@ import yaml
 from tabulate import tabulate
 
 from lab.lab import Lab
+from launchbook.parameters_file import load
 
 ROOT = Path(__file__).parents[1]
 NAME = "bench"
@@ -33,24 +34,24 @@ def main() -> int:
         role = ROOT / "parameters" / "launchbook-role.yaml"
         command = [program, "--kubeconfig", kubeconfig, "apply", "--server-side", "-f", role]
         subprocess.run(command, check=True, capture_output=True)
-        whole, load = _run(Path(status["kubeconfig"]["launchbook"]))
+        whole, sending = _run(Path(status["kubeconfig"]["launchbook"]))
     finally:
         started.down()
     rows = [
         ["lab up, two nodes ready, warm", f"{up:.1f} s", f"{UP_LIMIT:g} s", f"{up / UP_LIMIT:.2f}"],
         [
             "launchbook run past its load phase",
-            f"{whole - load:.1f} s",
+            f"{whole - sending:.1f} s",
             f"{RUN_LIMIT:g} s",
-            f"{(whole - load) / RUN_LIMIT:.2f}",
+            f"{(whole - sending) / RUN_LIMIT:.2f}",
         ],
     ]
     print(tabulate(rows, ["work", "measured", "limit", "ratio"], tablefmt="pipe"))
-    return int(up > UP_LIMIT or whole - load > RUN_LIMIT)
+    return int(up > UP_LIMIT or whole - sending > RUN_LIMIT)
 
 
 def _run(kubeconfig: Path) -> tuple[float, float]:
-    """Seconds of a whole run of the lab's environment, and of its load phase."""
+    """Seconds of a whole run of the lab's environment, and of its load phase: warm-up and measured part."""
     text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
     text["cluster"] = {"context": NAME, "kubeconfig": str(kubeconfig)}
     text["manifests"]["path"] = str(ROOT / "parameters" / text["manifests"]["path"])
@@ -63,7 +64,8 @@ def _run(kubeconfig: Path) -> tuple[float, float]:
     whole = time.monotonic() - began
     parameters.unlink()
     results = json.loads((ROOT / "outputs" / "latest" / "documents" / "load-test-results.json").read_text())
-    return whole, results["state"]["testRunDurationMs"] / 1000
+    warmup = load(ROOT / "parameters" / "lab.yaml").environment.load.scenario.warmup
+    return whole, warmup + results["state"]["testRunDurationMs"] / 1000
 
 
 if __name__ == "__main__":

@@ -23,13 +23,13 @@ import psutil
 
 from launchbook.errors import LaunchbookError, ParametersError
 from launchbook.folder import RunFolder
-from launchbook.load.thresholds import parse
 from launchbook.mend import mend
 from launchbook.parameters_file import Resolved
 from launchbook.record import Log, write_evidence
 from launchbook.run import open_folder
 from launchbook.seal import seal
 from launchbook.sweep import sweep
+from launchbook.thresholds import parse
 from launchbook.tracks import TRACKS, Track
 from launchbook.verdict import fold
 from launchbook.words import now_text
@@ -118,7 +118,14 @@ def _run_track(
         order = {"source": str(notebooks / track.notebook), "output": str(output), "parameters": {
             "environment": str(folder.parameters), "run_folder": str(folder.path), "read_only": read_only,
         }}  # fmt: skip
-        ended = _attend(workers.order(track, order), track, folder, began, resolved.environment.track_deadline, say)
+
+        def tell(record: Mapping[str, Any]) -> None:
+            # Not before the first record: while this track starts, the others would take the cores that it needs.
+            workers.prepare_after(track)
+            _tell(record, say)
+
+        tail = _Tail(folder.evidence / f"{track.id}.jsonl")
+        ended = _attend(workers.order(track, order), tail, began, resolved.environment.track_deadline, tell)
     except Stopped:
         ended = Exit(130, time.monotonic() - began, "was stopped before its end")
         raise
@@ -139,7 +146,7 @@ def _run_track(
 
 
 class _Workers:
-    """A process for each track. The next track's is started with the one at work, so that it is ready in time."""
+    """A process for each track. Once one is at work, the next two are made ready meanwhile."""
 
     def __init__(self, tracks: Sequence[Track], folder: RunFolder) -> None:
         self._tracks, self._folder = list(tracks), folder
@@ -153,15 +160,19 @@ class _Workers:
             end_tree(process)
 
     def order(self, track: Track, order: Mapping[str, Any]) -> subprocess.Popen[bytes]:
-        """The track's process, once it was told what to execute; the process after it is started."""
-        place = self._tracks.index(track)
-        for one in self._tracks[place : place + 2]:
-            self._start(one)
+        """The track's process, once it was told what to execute."""
+        self._start(track)
         process = self._started[track.id]
         assert process.stdin is not None
         with suppress(BrokenPipeError), process.stdin:
             process.stdin.write(json.dumps(order).encode())
         return process
+
+    def prepare_after(self, track: Track) -> None:
+        """Starts the processes of the two tracks after this one."""
+        place = self._tracks.index(track)
+        for one in self._tracks[place + 1 : place + 3]:
+            self._start(one)
 
     def _start(self, track: Track) -> None:
         if track.id in self._started:
@@ -175,16 +186,16 @@ class _Workers:
 
 
 def _attend(
-    process: subprocess.Popen[bytes], track: Track, folder: RunFolder, began: float, deadline: float, say: Say
-) -> Exit:
-    """Tells what the track's log gains until its process has ended, or is ended after `deadline` seconds."""
-    tail = _Tail(folder.evidence / f"{track.id}.jsonl")
+    process: subprocess.Popen[bytes], tail: _Tail, began: float, deadline: float,
+    tell: Callable[[Mapping[str, Any]], None],
+) -> Exit:  # fmt: skip
+    """Tells what a track's log gains until its process has ended, or is ended after `deadline` seconds."""
     try:
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=0.25)
             for record in tail.new():
-                _tell(record, say)
+                tell(record)
             spent = time.monotonic() - began
             if process.returncode is not None:
                 return Exit(process.returncode, spent)

@@ -8,7 +8,7 @@ from typing import Any
 
 from launchbook.errors import ClusterError
 from launchbook.isolation.connect import ALLOWED, DROPPED, REFUSED, Target, connect
-from launchbook.pods import await_running, ensure_namespace, pod
+from launchbook.pods import await_running, drop_namespace, ensure_namespace, pod
 from launchbook.run import Run
 
 PORT = 8080
@@ -61,7 +61,7 @@ def enforcement(run: Run) -> dict[str, Any]:
         return found
     run.require("probe")
     namespace = scratch(run)
-    run.at_exit(lambda: run.cluster.delete("Namespace", namespace))
+    run.at_exit(lambda: drop_namespace(run.cluster, namespace))
     try:
         nodes = nodes_in_scope(run)
         if not nodes:
@@ -72,7 +72,7 @@ def enforcement(run: Run) -> dict[str, Any]:
     except ClusterError as error:
         found["problem"] = f"The canary could not be tried: {error}"
     finally:
-        run.cluster.delete("Namespace", namespace)
+        drop_namespace(run.cluster, namespace)
         run.evidence("isolation/canary.json", found)
     return found
 

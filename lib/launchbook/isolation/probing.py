@@ -13,7 +13,7 @@ from launchbook.isolation.connect import Target, connect
 from launchbook.isolation.guise import captors, captured
 from launchbook.isolation.targets import destinations, targets
 from launchbook.parameters import Edge, Source
-from launchbook.pods import await_running, ensure_namespace
+from launchbook.pods import await_running, drop_namespace, ensure_namespace
 from launchbook.run import Run
 
 _START = 60.0  # s, for the probers to run
@@ -167,7 +167,7 @@ class _Probing:
             with suppress(ClusterError):
                 self.cluster.delete("Pod", name, key[0], grace=0)
         with suppress(ClusterError):
-            self.cluster.delete("Namespace", scratch(self.run) + "-control")
+            drop_namespace(self.cluster, scratch(self.run) + "-control")
 
 
 def _reached(asked: Mapping[str, list[dict[str, Any]]], seen: Mapping[str, Mapping[str, list[str]]]) -> set[str]:

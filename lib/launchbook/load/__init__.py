@@ -17,8 +17,8 @@ from launchbook.load.result import Result
 from launchbook.load.samples import measured, span
 from launchbook.load.show import distribution, document, errors, latency, results, summary, throughput
 from launchbook.load.target import target as _target
-from launchbook.load.thresholds import parse
 from launchbook.run import Run
+from launchbook.thresholds import parse
 
 __all__ = [
     "Judged", "Result", "checks", "distribution", "document", "errors", "evaluate", "execute", "judge", "latency",

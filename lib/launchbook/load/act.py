@@ -15,9 +15,9 @@ from launchbook.load.locust import Locust
 from launchbook.load.locust import here as locust_here
 from launchbook.load.result import Result
 from launchbook.load.samples import BadSamples
-from launchbook.load.thresholds import parse
 from launchbook.parameters import Load
 from launchbook.run import RUN_LABEL, Run
+from launchbook.thresholds import parse
 
 
 def execute(run: Run, target: dict[str, Any]) -> Result:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from launchbook.load.thresholds import Threshold, figure
+from launchbook.load.figures import figure
+from launchbook.thresholds import Threshold
 from launchbook.words import Check, Status
 
 Outcome = Literal["PASS", "FAIL", "INVALID", "NO DATA"]

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from launchbook.errors import LaunchbookError
-from launchbook.load.thresholds import METRICS, Threshold, trend
+from launchbook.load.figures import trend
+from launchbook.thresholds import METRICS, Threshold
 
 Problem = tuple[str, str]
 

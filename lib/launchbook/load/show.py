@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from launchbook import display
 from launchbook.display import Chart, Html, escape_markdown, markdown_table
+from launchbook.load.figures import trend
 from launchbook.load.judge import Finding, Outcome, Plan, Reason, amount
 from launchbook.load.samples import measured
-from launchbook.load.thresholds import trend
 
 _TRENDS = ("avg", "min", "med", "max", "p(90)", "p(95)", "p(99)")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from launchbook.load.reading import Foreign, Problem, Reading
-from launchbook.load.thresholds import METRICS, known
+from launchbook.thresholds import METRICS, known
 
 
 def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:

@@ -13,8 +13,8 @@ import yaml
 from launchbook.errors import ParametersError
 from launchbook.load.readers import read
 from launchbook.load.reading import Foreign, Reading
-from launchbook.load.thresholds import METRICS, Threshold, parse
 from launchbook.parameters import Load
+from launchbook.thresholds import METRICS, Threshold, parse
 
 _CODES = {"PASS": 0, "FAIL": 1, "INVALID": 4, "NO DATA": 4}
 _TAIL = 5

@@ -10,8 +10,9 @@ import pytest
 
 from launchbook.errors import ParametersError
 from launchbook.load import judge
+from launchbook.load.figures import figure
 from launchbook.load.judge import Plan
-from launchbook.load.thresholds import figure, parse
+from launchbook.thresholds import parse
 from launchbook.words import Status
 
 THRESHOLDS = parse({"http_reqs": ["rate>=100"], "http_req_failed": ["rate<0.01"], "http_req_duration": ["p(95)<500"]})

@@ -1,4 +1,4 @@
-"""Thresholds in k6's own syntax: parsed, and held against samples.
+"""Thresholds in k6's own syntax, parsed: a mistyped one is refused before a run begins.
 
 https://grafana.com/docs/k6/latest/using-k6/thresholds/#threshold-expression-syntax
 """
@@ -9,9 +9,6 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import pandas as pd
 
 from launchbook.errors import ParametersError
 from launchbook.strict_yaml import nearest
@@ -86,25 +83,3 @@ def _parse(metric: str, text: str) -> Threshold:
     if found["percent"] and not 0 < float(found["percent"]) <= 100:
         raise ParametersError(f"load.thresholds: {metric} {text!r}: a percentile lies above 0 and up to 100.")
     return Threshold(metric, text, found["aggregate"].replace(" ", ""), found["relation"], float(found["limit"]))
-
-
-def figure(threshold: Threshold, samples: pd.DataFrame, seconds: float) -> float | None:
-    """The measured figure of a threshold; None where the samples can't carry it.
-
-    samples: columns ms, failed; seconds: how long they took. Durations are of every request, failed ones too, in ms.
-    """
-    if samples.empty or seconds <= 0:
-        return None
-    if threshold.metric == "http_req_failed":
-        return float(samples["failed"].mean())
-    if threshold.metric in ("http_reqs", "iterations"):
-        return len(samples) / seconds if threshold.aggregate == "rate" else float(len(samples))
-    return trend(samples["ms"].to_numpy(), threshold.aggregate)
-
-
-def trend(values: np.ndarray, aggregate: str) -> float:
-    """avg, min, med, max or p(N) of durations, linear between neighbours as k6 has it."""
-    if aggregate.startswith("p("):
-        return float(np.percentile(values, float(aggregate[2:-1])))
-    simple: dict[str, Callable[[np.ndarray], float]] = {"avg": np.mean, "min": np.min, "med": np.median, "max": np.max}
-    return float(simple[aggregate](values))
