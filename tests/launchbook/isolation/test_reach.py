@@ -245,6 +245,38 @@ def test_a_policy_opens_only_by_its_own_rules(specs: list[Any], more: Any) -> No
     assert intersect(after, before) == before
 
 
+BLOCKED_OUT = {"podSelector": {}, "namespaceSelector": {"matchLabels": {"no": "such"}}}
+RULES = st.lists(
+    st.fixed_dictionaries(
+        {"peers": st.lists(st.sampled_from([BLOCK, TEAM, {"podSelector": {}}]), min_size=1, max_size=3)},
+        optional={"ports": st.sampled_from([[{"port": 80}], [{"port": 80, "endPort": 90}], [{"protocol": "UDP"}]])},
+    ),
+    max_size=3,
+)
+
+
+@given(RULES, RULES)
+def test_unsure_is_what_lies_between_plugins(into: list[Any], out: list[Any]) -> None:
+    """Certain is what is open where blocks name no pod, unsure what is open besides where they name every pod."""
+
+    def world(block: Any) -> World:
+        def rules(found: list[Any], side: str) -> list[Any]:
+            return [
+                {side: [block if peer is BLOCK else peer for peer in rule["peers"]], "ports": rule.get("ports")}
+                for rule in found
+            ]
+
+        ingress = policy({"podSelector": {}, "policyTypes": ["Ingress"], "ingress": rules(into, "from")})
+        egress = policy({"podSelector": {}, "policyTypes": ["Egress"], "egress": rules(out, "to")}, "t")
+        return World((ingress, egress), NAMESPACES)
+
+    answer = reach(world(BLOCK), API, NATS, "TCP")
+    least = reach(world(BLOCKED_OUT), API, NATS, "TCP")
+    most = reach(world({"namespaceSelector": {}}), API, NATS, "TCP")
+    assert answer.ports == least.ports
+    assert answer.unsure == subtract(most.ports, least.ports)
+
+
 def test_allows_asks_the_ranges() -> None:
     """Ends included."""
     answer = reach(World((from_(TEAM, ports=[{"port": 80, "endPort": 90}]),), NAMESPACES), API, NATS, "TCP")
