@@ -215,7 +215,7 @@ def _unasked(seen: Mapping[str, Any]) -> str:
         return ""
     return (
         f"The Service's port is {' and '.join(protocols)}, which probes do not speak: without a handshake, silence "
-        "and a block look alike. Prove this edge by hand."
+        "and a block look alike. Declare only what TCP can show, and prove this edge by other means."
     )
 
 
