@@ -34,24 +34,28 @@ def main() -> int:
         role = ROOT / "parameters" / "launchbook-role.yaml"
         command = [program, "--kubeconfig", kubeconfig, "apply", "--server-side", "-f", role]
         subprocess.run(command, check=True, capture_output=True)
-        whole, sending = _run(Path(status["kubeconfig"]["launchbook"]))
+        launchbook = Path(status["kubeconfig"]["launchbook"])
+        first, again = _past_load(launchbook), _past_load(launchbook)
     finally:
         started.down()
     rows = [
         ["lab up, two nodes ready, warm", f"{up:.1f} s", f"{UP_LIMIT:g} s", f"{up / UP_LIMIT:.2f}"],
-        [
-            "launchbook run past its load phase",
-            f"{whole - sending:.1f} s",
-            f"{RUN_LIMIT:g} s",
-            f"{(whole - sending) / RUN_LIMIT:.2f}",
-        ],
+        *(
+            [
+                f"launchbook run past its load phase, {which}",
+                f"{past:.1f} s",
+                f"{RUN_LIMIT:g} s",
+                f"{past / RUN_LIMIT:.2f}",
+            ]
+            for which, past in (("first install", first), ("again", again))
+        ),
     ]
     print(tabulate(rows, ["work", "measured", "limit", "ratio"], tablefmt="pipe"))
-    return int(up > UP_LIMIT or whole - sending > RUN_LIMIT)
+    return int(up > UP_LIMIT or max(first, again) > RUN_LIMIT)
 
 
-def _run(kubeconfig: Path) -> tuple[float, float]:
-    """Seconds of a whole run of the lab's environment, and of its load phase: warm-up and measured part."""
+def _past_load(kubeconfig: Path) -> float:
+    """Seconds that a whole run of the lab's environment takes beside its load phase (warm-up and measured part)."""
     text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
     text["cluster"] = {"context": NAME, "kubeconfig": str(kubeconfig)}
     text["manifests"]["path"] = str(ROOT / "parameters" / text["manifests"]["path"])
@@ -65,7 +69,7 @@ def _run(kubeconfig: Path) -> tuple[float, float]:
     parameters.unlink()
     results = json.loads((ROOT / "outputs" / "latest" / "documents" / "load-test-results.json").read_text())
     warmup = load(ROOT / "parameters" / "lab.yaml").environment.load.scenario.warmup
-    return whole, warmup + results["state"]["testRunDurationMs"] / 1000
+    return whole - warmup - results["state"]["testRunDurationMs"] / 1000
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import sys
 from types import FrameType
 from typing import Any
 
-import papermill
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 
@@ -32,14 +31,16 @@ def main() -> int:
     kernel = AsyncKernelManager(kernel_name="python3")
     try:
         run_sync(kernel.start_kernel)(extra_arguments=[f"--IPKernelApp.exec_lines={_LOAD!r}"])
-        return _execute(kernel, sys.stdin.read())
+        import papermill  # while the kernel loads its own libraries on the other core
+
+        return _execute(papermill, kernel, sys.stdin.read())
     except KeyboardInterrupt:
         return 130
     finally:
         _end(kernel)
 
 
-def _execute(kernel: Any, ordered: str) -> int:
+def _execute(papermill: Any, kernel: Any, ordered: str) -> int:
     if not ordered:
         return 0
     order = json.loads(ordered)
