@@ -17,7 +17,6 @@ from launchbook.pods import await_running, drop_namespace, ensure_namespace
 from launchbook.run import Run
 
 _START = 60.0  # s, for the probers to run
-_GONE = 30.0  # s, until a deleted prober is counted by nobody
 Key = tuple[str, str]
 
 
