@@ -6,20 +6,14 @@ missing. Stopping the batch stops the track at work within seconds and leaves an
 
 from __future__ import annotations
 
-import json
-import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 from launchbook.errors import LaunchbookError, ParametersError
 from launchbook.folder import RunFolder
@@ -33,25 +27,17 @@ from launchbook.thresholds import parse
 from launchbook.tracks import TRACKS, Track
 from launchbook.verdict import fold
 from launchbook.words import now_text
+from launchbook.workers import Exit, Workers, attend
 
 if TYPE_CHECKING:
     from launchbook.cluster import Cluster
 
 Say = Callable[[str], None]
-_GRACE = 10.0  # s between asking a track's process to stop and ending it
+_ROOM = 100e6  # bytes; a run of the lab takes 7 MB, of which 5 are plotly's; a longer load takes more
 
 
 class Stopped(Exception):
     """SIGINT or SIGTERM reached the batch."""
-
-
-@dataclass(frozen=True)
-class Exit:
-    """How a track's process ended; reason is a sentence where the code alone doesn't tell."""
-
-    code: int
-    seconds: float
-    reason: str | None = None
 
 
 def run_batch(
@@ -71,16 +57,18 @@ def run_batch(
     notebooks: the folder with the tracks' templates; outputs: where the run folder is made; say: takes each line of
     progress; render: makes the pages of a run folder.
 
-    Raises ParametersError, or ClusterError where another run holds the environment; nothing was touched then.
+    Raises ParametersError, or ClusterError where another run holds the environment; nothing was touched then. Raises
+    OSError where the run folder can't be written any more: what had been written stays, and says INCOMPLETE.
     """
     parse(resolved.environment.load.thresholds)
     selected = [track for track in TRACKS if track.id in tracks]
     if absent := [t.notebook for t in selected if not (notebooks / t.notebook).exists()]:
         raise ParametersError(f"{notebooks} holds no {absent[0]}. Nothing was touched.")
+    _require_room(outputs)
     folder = open_folder(resolved, outputs, tracks=tracks, mode="batch", read_only=read_only)
     log = Log(folder.evidence / "batch.jsonl")
     say(f"run {folder.id} in {_shown(folder.path)}")
-    workers = _Workers(selected, folder)
+    workers = Workers(selected, folder)
     try:
         with _stoppable(), _lease(cluster, resolved, folder, read_only), workers:
             for track in selected:
@@ -90,7 +78,22 @@ def run_batch(
         log.append("note", at=_now(), text=f"the batch was stopped by {stopped}")
         say(f"stopped by {stopped}")
         _sweep(cluster, folder, log, say)
+    except OSError:
+        with suppress(OSError):
+            _sweep(cluster, folder, log, say)
+        raise
     return close(folder, log, render)
+
+
+def _require_room(outputs: Path) -> None:
+    """Raises ParametersError where a run would fill the disk before its end."""
+    place = next(p for p in (outputs.absolute(), *outputs.absolute().parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    if free < _ROOM:
+        raise ParametersError(
+            f"{outputs}: {free / 1e6:.0f} MB are free, and a run needs {_ROOM / 1e6:.0f} MB for its evidence and pages. Free "
+            "some, or name another place with --outputs. Nothing was touched."
+        )
 
 
 def close(folder: RunFolder, log: Log, render: Callable[[Path], Any]) -> dict[str, Any]:
@@ -106,7 +109,7 @@ def close(folder: RunFolder, log: Log, render: Callable[[Path], Any]) -> dict[st
 
 
 def _run_track(
-    track: Track, workers: _Workers, folder: RunFolder, log: Log, notebooks: Path, resolved: Resolved, read_only: bool,
+    track: Track, workers: Workers, folder: RunFolder, log: Log, notebooks: Path, resolved: Resolved, read_only: bool,
     say: Say,
 ) -> None:  # fmt: skip
     say(f"track {track.id}: {track.title}")
@@ -124,8 +127,8 @@ def _run_track(
             workers.prepare_after(track)
             _tell(record, say)
 
-        tail = _Tail(folder.evidence / f"{track.id}.jsonl")
-        ended = _attend(workers.order(track, order), tail, began, resolved.environment.track_deadline, tell)
+        new = _Tail(folder.evidence / f"{track.id}.jsonl").new
+        ended = attend(workers.order(track, order), new, began, resolved.environment.track_deadline, tell)
     except Stopped:
         ended = Exit(130, time.monotonic() - began, "was stopped before its end")
         raise
@@ -143,66 +146,6 @@ def _run_track(
         state = next(t for t in verdict["tracks"] if t["id"] == track.id)
         mend(notebooks / track.notebook, output, state)
         say(f"track {track.id} {state['because']} after {ended.seconds:.0f} s")
-
-
-class _Workers:
-    """A process for each track. Once one is at work, the next two are made ready meanwhile."""
-
-    def __init__(self, tracks: Sequence[Track], folder: RunFolder) -> None:
-        self._tracks, self._folder = list(tracks), folder
-        self._started: dict[str, subprocess.Popen[bytes]] = {}
-
-    def __enter__(self) -> _Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._started.values():
-            end_tree(process)
-
-    def order(self, track: Track, order: Mapping[str, Any]) -> subprocess.Popen[bytes]:
-        """The track's process, once it was told what to execute."""
-        self._start(track)
-        process = self._started[track.id]
-        assert process.stdin is not None
-        with suppress(BrokenPipeError), process.stdin:
-            process.stdin.write(json.dumps(order).encode())
-        return process
-
-    def prepare_after(self, track: Track) -> None:
-        """Starts the processes of the two tracks after this one."""
-        place = self._tracks.index(track)
-        for one in self._tracks[place + 1 : place + 3]:
-            self._start(one)
-
-    def _start(self, track: Track) -> None:
-        if track.id in self._started:
-            return
-        with (self._folder.evidence / f"{track.id}.stderr.txt").open("wb") as stderr:
-            self._started[track.id] = subprocess.Popen(
-                [sys.executable, "-m", "launchbook.worker"],
-                stdin=subprocess.PIPE, stdout=stderr, stderr=stderr, start_new_session=True,
-                env={**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1"},
-            )  # fmt: skip
-
-
-def _attend(
-    process: subprocess.Popen[bytes], tail: _Tail, began: float, deadline: float,
-    tell: Callable[[Mapping[str, Any]], None],
-) -> Exit:  # fmt: skip
-    """Tells what a track's log gains until its process has ended, or is ended after `deadline` seconds."""
-    try:
-        while True:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=0.25)
-            for record in tail.new():
-                tell(record)
-            spent = time.monotonic() - began
-            if process.returncode is not None:
-                return Exit(process.returncode, spent)
-            if spent > deadline:
-                return Exit(124, spent, f"did not end within its deadline of {deadline:g} s")
-    finally:
-        end_tree(process)
 
 
 def _tell(record: Mapping[str, Any], say: Say) -> None:
@@ -224,29 +167,6 @@ class _Tail:
         records = self._log.read()
         fresh, self._seen = records[self._seen :], len(records)
         return fresh
-
-
-def end_tree(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process with all that it started: first asked, so that its notebook is saved and cleans up, then killed.
-
-    A kernel has a session of its own, so a process group would miss it.
-    """
-    if process.poll() is None:
-        tree = [process_, *process_.children(recursive=True)] if (process_ := _alive(process.pid)) else []
-        process.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=_GRACE)
-        _, alive = psutil.wait_procs(tree, timeout=1)
-        for one in alive:
-            with suppress(psutil.NoSuchProcess):
-                one.kill()
-        process.wait()
-
-
-def _alive(pid: int) -> psutil.Process | None:
-    with suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid)
-    return None
 
 
 @contextmanager
