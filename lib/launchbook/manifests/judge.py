@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from launchbook.manifests import policy as networking
 from launchbook.selector import matches
 from launchbook.words import Check, Status
 
@@ -152,14 +153,14 @@ def policies(rendered: Sequence[Object], live: Mapping[str, Object | None], pods
     if not wanted:
         because = "The manifests hold no NetworkPolicy, so nothing is isolated."
         return [Check("A.policy", "manifests", Status.FAIL, "0 policies", "at least one", because)]
-    return [_policy(policy, live.get(name(policy)), pods) for policy in wanted]
+    return [_policy(policy, live.get(name(policy)), rendered, pods) for policy in wanted]
 
 
-def _policy(wanted: Object, live: Object | None, pods: Sequence[Object]) -> Check:
+def _policy(wanted: Object, live: Object | None, rendered: Sequence[Object], pods: Sequence[Object]) -> Check:
     subject, expected = name(wanted), "as written, selecting live pods"
     if live is None:
         return Check("A.policy", subject, Status.FAIL, "absent", expected, "It is not on the cluster.")
-    said, found = _spec(wanted), _spec(live)
+    said, found = networking.meaning(wanted), networking.meaning(live)
     if different := [field for field in said if said[field] != found[field]]:
         because = f"On the cluster {', '.join(different)} is not what the manifests say."
         return Check("A.policy", subject, Status.FAIL, "different", expected, because)
@@ -168,47 +169,11 @@ def _policy(wanted: Object, live: Object | None, pods: Sequence[Object]) -> Chec
     if not selected:
         because = f"Its podSelector selects none of the {len(mine)} pods of its namespace."
         return Check("A.policy", subject, Status.FAIL, "selects 0 pods", expected, because)
-    idle = [where for where, peer in _peers(wanted) if not any(matches(peer, _labels_of(p)) for p in mine)]
-    told = f" No pod of its namespace is, now, what {', '.join(idle)} names." if idle else ""
-    because = f"Its selector selects live pods.{told}"
-    return Check("A.policy", subject, Status.PASS, f"selects {selected} pods", expected, because)
-
-
-def _peers(policy: Object) -> Iterator[tuple[str, Object]]:
-    """(field, podSelector) of the peers in the policy's own namespace."""
-    for direction, side in (("ingress", "from"), ("egress", "to")):
-        for r, rule in enumerate(policy["spec"].get(direction) or ()):
-            for p, peer in enumerate((rule or {}).get(side) or ()):
-                if peer.get("podSelector") is not None and peer.get("namespaceSelector") is None:
-                    yield f"{direction}[{r}].{side}[{p}]", peer["podSelector"]
-
-
-def _spec(policy: Object) -> dict[str, Any]:
-    """What a policy's fields mean, with the API server's defaults, so that two of them can be compared.
-
-    policyTypes: Ingress always, Egress where there are egress rules, unless the policy says it.
-    https://kubernetes.io/docs/reference/kubernetes-api/policy-resources/network-policy-v1/
-    """
-    spec = policy["spec"]
-    types = spec.get("policyTypes") or ["Ingress", *(["Egress"] if spec.get("egress") else [])]
-    rules = {field: _plain(spec.get(field) or []) for field in ("ingress", "egress")}
-    return {"podSelector": _plain(spec.get("podSelector") or {}), "policyTypes": sorted(types), **rules}
-
-
-def _plain(value: Any) -> Any:
-    """A value as the API server keeps it: TCP filled in, lists and mappings that say nothing left out.
-
-    An empty selector stays: it selects everything, where an absent one has no say.
-    """
-    if isinstance(value, Mapping):
-        plain = {k: _plain(v) for k, v in value.items()}
-        plain = {k: v for k, v in plain.items() if v not in ([], None) and (k, v) != ("matchLabels", {})}
-        if "port" in plain or "endPort" in plain:
-            plain.setdefault("protocol", "TCP")
-        return plain
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    return value
+    measured = f"selects {selected} pods"
+    if idle := networking.nobody(wanted, rendered, pods):
+        because = f"No pod, live or rendered, is what {', '.join(idle)} names: whom it means can't be told."
+        return Check("A.policy", subject, Status.UNKNOWN, measured, expected, because)
+    return Check("A.policy", subject, Status.PASS, measured, expected, "Its selectors select live pods.")
 
 
 def cleanup(left: Sequence[str]) -> Check:

@@ -154,10 +154,10 @@ LIVE_A = [{"from": [{"podSelector": {"matchLabels": {"app": "a"}}}], "ports": [{
 @pytest.mark.parametrize(
     ("wanted", "live", "expected"),
     [
-        (policy(ingress=FROM_A), policy(ingress=LIVE_A, policyTypes=["Ingress"]), (PASS, "Its selector selects live pods.")),
-        (policy(ingress=[]), policy(policyTypes=["Ingress"]), (PASS, "Its selector selects live pods.")),
-        (policy(podSelector={"matchLabels": {}}), policy(policyTypes=["Ingress"]), (PASS, "Its selector selects live pods.")),
-        (policy(egress=[{}]), policy(egress=[{}], policyTypes=["Egress", "Ingress"]), (PASS, "Its selector selects live pods.")),
+        (policy(ingress=FROM_A), policy(ingress=LIVE_A, policyTypes=["Ingress"]), (PASS, "Its selectors select live pods.")),
+        (policy(ingress=[]), policy(policyTypes=["Ingress"]), (PASS, "Its selectors select live pods.")),
+        (policy(podSelector={"matchLabels": {}}), policy(policyTypes=["Ingress"]), (PASS, "Its selectors select live pods.")),
+        (policy(egress=[{}]), policy(egress=[{}], policyTypes=["Egress", "Ingress"]), (PASS, "Its selectors select live pods.")),
         (policy(egress=[]), policy(policyTypes=["Ingress", "Egress"]), (FAIL, "On the cluster policyTypes is not what the manifests say.")),
         (policy(), policy(policyTypes=["Egress"]), (FAIL, "On the cluster policyTypes is not what the manifests say.")),
         (policy(policyTypes=["Ingress"], ingress=FROM_A), policy(policyTypes=["Egress"], ingress=[{}]), (FAIL, "On the cluster policyTypes, ingress is not what the manifests say.")),
@@ -167,7 +167,7 @@ LIVE_A = [{"from": [{"podSelector": {"matchLabels": {"app": "a"}}}], "ports": [{
         (
             policy(ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "b"}}}]}]),
             policy(ingress=[{"from": [{"podSelector": {"matchLabels": {"app": "b"}}}]}]),
-            (PASS, "Its selector selects live pods. No pod of its namespace is, now, what ingress[0].from[0] names."),
+            (UNKNOWN, "No pod, live or rendered, is what ingress[0].from[0] names: whom it means can't be told."),
         ),
         (policy(), None, (FAIL, "It is not on the cluster.")),
     ],
@@ -175,6 +175,33 @@ LIVE_A = [{"from": [{"podSelector": {"matchLabels": {"app": "a"}}}], "ports": [{
 def test_a_policy_on_the_cluster(wanted: Any, live: Any, expected: Any) -> None:
     """Compared by what it means: the API server's defaults are no difference, its direction is one."""
     assert said(judge.policies([wanted], {"NetworkPolicy/shop/p": live}, PODS)) == expected
+
+
+CRON = {
+    "kind": "CronJob",
+    "metadata": {"name": "c", "namespace": "shop"},
+    "spec": {"jobTemplate": {"spec": {"template": {"metadata": {"labels": {"app": "cron"}}}}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("peer", "status"),
+    [
+        ({"podSelector": {"matchLabels": {"app": "cron"}}}, PASS),
+        ({"podSelector": {"matchLabels": {"app": "b"}}}, UNKNOWN),
+        ({"podSelector": {}, "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}, PASS),
+        ({"podSelector": {"matchLabels": {"app": "b"}}, "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}, UNKNOWN),
+        ({"podSelector": {"matchLabels": {"app": "b"}}, "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "other"}}}, PASS),
+        ({"podSelector": {"matchLabels": {"app": "b"}}, "namespaceSelector": {}}, PASS),
+        ({"namespaceSelector": {}}, PASS),
+        ({"ipBlock": {"cidr": "10.0.0.0/8"}}, PASS),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(("direction", "side"), [("ingress", "from"), ("egress", "to")])
+def test_a_peer_that_is_nobody(peer: Any, status: Status, direction: str, side: str) -> None:
+    """Not known where it means somebody in the manifests' namespaces; a CronJob's pods are rarely there."""
+    one = policy(**{direction: [{side: [peer]}]})
+    assert said(judge.policies([one, CRON], {"NetworkPolicy/shop/p": one}, PODS))[0] is status
 
 
 def test_no_policy_is_no_isolation() -> None:
