@@ -1,0 +1,111 @@
+"""What is seen of manifests before anything is kept: Secrets masked, rights asked for, what is left awaited."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from launchbook.errors import ClusterError
+from launchbook.manifests import observe
+from launchbook.manifests.observe import Rendered, left, masked, rights
+
+SECRET = {
+    "kind": "Secret",
+    "metadata": {"name": "s", "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{hunter22}"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("item", "shown"),
+    [
+        ({**SECRET, "data": {"a": "hunter22", "b": None}}, {"data": {"a": "(masked, 8 characters)", "b": "(masked, 4 characters)"}}),
+        ({**SECRET, "stringData": {"a": "hunter22"}, "data": None}, {"stringData": {"a": "(masked, 8 characters)"}, "data": None}),
+        ({**SECRET, "type": "Opaque"}, {"type": "Opaque"}),
+    ],
+)  # fmt: skip
+def test_a_secret_is_shown_without_its_values(item: dict[str, Any], shown: dict[str, Any]) -> None:
+    """Nor in the annotation that repeats them; the object itself stays as it was."""
+    assert masked(item) == {"kind": "Secret", "metadata": {"name": "s"}, **shown}
+    assert "annotations" in item["metadata"]
+
+
+def test_what_is_no_secret_is_shown_whole() -> None:
+    """Annotations too."""
+    item = {"kind": "ConfigMap", "metadata": {"name": "c", "annotations": {"a": "b"}}, "data": {"a": "b"}}
+    assert masked(item) == item
+
+
+class Cluster:
+    """Grants what `granted` says; knows every kind but Unknown."""
+
+    def __init__(self, granted: Any) -> None:
+        self.granted = granted
+
+    def can(self, verb: str, resource: str, **where: Any) -> bool:
+        answer = self.granted(verb, resource)
+        if answer is None:
+            raise ClusterError("no answer")
+        return bool(answer)
+
+    def resource(self, api_version: str, kind: str) -> tuple[str, bool]:
+        if kind == "Unknown":
+            raise ClusterError("unknown")
+        return f"{kind.lower()}s", kind != "Namespace"
+
+
+def run(*allowed: str, granted: Any = lambda *_: True, where: str = "pod") -> Any:
+    source = SimpleNamespace(namespace="outside")
+    parameters = SimpleNamespace(
+        manifests=SimpleNamespace(namespaces=("shop",)),
+        disruption=SimpleNamespace(evict=("shop/b",)),
+        isolation=SimpleNamespace(scratch_namespace="scratch", edges=(SimpleNamespace(source=source),)),
+        load=SimpleNamespace(generator=SimpleNamespace(where=where, namespace="gen")),
+    )
+    return SimpleNamespace(cluster=Cluster(granted), parameters=parameters, allowed=lambda act: act in allowed)
+
+
+def asked(of: Any, *objects: dict[str, Any]) -> set[tuple[str, str, str]]:
+    rows = rights(of, Rendered(objects)).to_dict("records")
+    assert len(rows) == len({(r["verb"], r["resource"], r["namespace"]) for r in rows}), "asked twice"
+    return {(r["verb"], r["resource"], r["namespace"]) for r in rows if r["verb"] != "list"}
+
+
+def thing(kind: str, namespace: str = "shop") -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": "x", "namespace": namespace}}
+
+
+def test_every_kind_that_is_rendered_is_asked_for() -> None:
+    """Where it goes; a kind that the cluster doesn't know is the plan's to tell."""
+    objects = [thing("Deployment"), thing("Deployment"), thing("Namespace"), thing("Unknown")]
+    assert asked(run(), *objects) == set()
+    verbs = ("get", "patch", "create")
+    assert asked(run("apply"), *objects) == {
+        *((verb, "deployments", "shop") for verb in verbs), *((verb, "namespaces", "") for verb in verbs),
+    }  # fmt: skip
+
+
+def test_each_act_needs_its_own_rights() -> None:
+    """Probes in the scratch namespace and in each edge's source, evictions where budgets are, the load where it runs."""
+    assert asked(run("evict")) == {("create", "pods/eviction", "shop")}
+    assert asked(run("load", where="here")) == {("get", "pods/log", "shop")}
+    assert {("create", "configmaps", "gen"), ("create", "pods", "gen")} <= asked(run("load"))
+    probing = asked(run("probe"))
+    assert {("create", "pods/exec", "outside"), ("create", "pods/exec", "scratch")} <= probing
+    assert {("create", "networkpolicies", "scratch"), ("delete", "namespaces", "")} <= probing
+
+
+@pytest.mark.parametrize(("answer", "allowed"), [(True, True), (False, False), (None, None)])
+def test_what_the_server_does_not_say_is_neither_granted_nor_refused(answer: Any, allowed: Any) -> None:
+    """Three answers."""
+    found = rights(run(granted=lambda *_: answer), Rendered())["allowed"]
+    assert found.isna().all() if allowed is None else found.eq(allowed).all()
+
+
+def test_what_is_ending_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is still there afterwards is named, of every kind that a run makes."""
+    monkeypatch.setattr(observe, "_END", 0.0)
+    there = {"Pod": [thing("Pod")], "Namespace": [{"kind": "Namespace", "metadata": {"name": "scratch"}}]}
+    cluster = SimpleNamespace(list=lambda kind, **_: there.get(kind, []))
+    assert left(SimpleNamespace(cluster=cluster, label={"a": "b"})) == ["Pod/shop/x", "Namespace/scratch"]  # type: ignore[arg-type]
