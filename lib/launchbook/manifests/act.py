@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,14 +16,16 @@ from launchbook.manifests.judge import MAY_NOT, name
 from launchbook.manifests.observe import Rendered, masked
 from launchbook.manifests.ready import State, serving, state_of
 from launchbook.run import Run
+from launchbook.selector import matches
 
 Object = dict[str, Any]
 _DRAGGED = 10.0  # s
 _POLL = 0.5  # s, between two looks at what is not ready yet
 # The states of these tell whether the system runs; the rest exists once it is applied.
+_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job")
 _AWAITED = (
-    "Deployment", "StatefulSet", "DaemonSet", "Job", "Pod", "PersistentVolumeClaim", "Service", "PodDisruptionBudget",
-    "Namespace", "CustomResourceDefinition",
+    *_WORKLOADS, "Pod", "PersistentVolumeClaim", "Service", "PodDisruptionBudget", "Namespace",
+    "CustomResourceDefinition",
 )  # fmt: skip
 _NOISE = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
 
@@ -92,7 +94,7 @@ def wait(run: Run, rendered: Rendered) -> pd.DataFrame:
         # A failed pod drags others down with it: what waits then is given a few seconds, not the whole time.
         if len(settled) == len(awaited) or passed > deadline - began or (failed and passed > _DRAGGED):
             last = {name(item): _state(run, item) for item in awaited}
-            lost = [key for key, state in last.items() if key in settled and state.state == "waiting"]
+            lost = [key for key, state in last.items() if key in settled and state.state in ("waiting", "unread")]
             if not lost or time.monotonic() > deadline or failed:
                 break
             for key in lost:
@@ -178,8 +180,7 @@ def _state(run: Run, item: Object) -> State:
             return State("failed", "it is not on the cluster")
         if item["kind"] == "Service":
             return _service_state(run, live)
-        workload = item["kind"] in ("Deployment", "StatefulSet", "DaemonSet", "Job")
-        if not workload:
+        if item["kind"] not in _WORKLOADS:
             return state_of(live)
         return state_of(live, _pods_of(run, live), _events_of(run, live), datetime.now(UTC))
     except ClusterError as error:
@@ -200,9 +201,14 @@ def _service_state(run: Run, live: Object) -> State:
 
 
 def _pods_of(run: Run, live: Object) -> Sequence[Object]:
-    labels: Mapping[str, str] = (live["spec"].get("selector") or {}).get("matchLabels") or {}
-    found = run.cluster.list("Pod", live["metadata"]["namespace"], labels=labels)
-    return [pod for pod in found if not pod["metadata"].get("deletionTimestamp")]
+    given = live["spec"].get("selector") or {}
+    selector = {"matchLabels": given} if live["kind"] == "ReplicationController" else given
+    found = run.cluster.list("Pod", live["metadata"]["namespace"])
+    return [
+        pod
+        for pod in found
+        if not pod["metadata"].get("deletionTimestamp") and matches(selector, pod["metadata"].get("labels") or {})
+    ]
 
 
 def _events_of(run: Run, live: Object) -> Sequence[Object]:

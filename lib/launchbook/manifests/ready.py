@@ -146,6 +146,11 @@ def _stateful_set(item: Object) -> State:
     return _of(min(status.get("readyReplicas", 0), status.get("availableReplicas", 0)), wanted)
 
 
+def _replica_set(item: Object) -> State:
+    status = item.get("status") or {}
+    return _of(min(status.get("readyReplicas", 0), status.get("availableReplicas", 0)), item["spec"].get("replicas", 1))
+
+
 def _daemon_set(item: Object) -> State:
     status = item.get("status") or {}
     wanted = status.get("desiredNumberScheduled", 0)
@@ -212,7 +217,7 @@ def _of(have: int, wanted: int) -> State:
 _BY_KIND = {
     "Deployment": _deployment, "StatefulSet": _stateful_set, "DaemonSet": _daemon_set, "Job": _job, "Pod": _pod,
     "PersistentVolumeClaim": _claim, "Service": _service, "PodDisruptionBudget": _budget, "Namespace": _namespace,
-    "CustomResourceDefinition": _definition,
+    "CustomResourceDefinition": _definition, "ReplicaSet": _replica_set, "ReplicationController": _replica_set,
 }  # fmt: skip
 
 

@@ -26,6 +26,8 @@ UP = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplic
         (workload("Deployment", {**UP, "observedGeneration": 1}), "waiting", "its controller has not seen this generation yet"),
         (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "b"}), "waiting", "2 of 2 pods have the newest revision"),
         (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "a"}), "ready", "2 of 2 pods are ready"),
+        (workload("ReplicaSet", {**UP, "availableReplicas": 1}), "waiting", "1 of 2 pods are ready"),
+        (workload("ReplicationController", UP), "ready", "2 of 2 pods are ready"),
         (workload("DaemonSet", {"observedGeneration": 2}), "waiting", "it is scheduled on no node"),
         (workload("Deployment", {"observedGeneration": 2}, replicas=0), "failed", "0 replicas are asked for: nothing runs"),
         (workload("StatefulSet", {"observedGeneration": 2}, replicas=0), "failed", "0 replicas are asked for: nothing runs"),

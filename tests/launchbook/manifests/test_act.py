@@ -1,0 +1,85 @@
+"""Waiting on a cluster that changes its mind: what is judged is the last look, at the pods first."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from launchbook.errors import ClusterError
+from launchbook.manifests import act
+from launchbook.manifests.act import wait
+from launchbook.manifests.observe import Rendered
+
+UP = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
+DOWN = {**UP, "readyReplicas": 0, "availableReplicas": 0}
+
+
+def deployment(name: str, status: dict[str, Any], **selector: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": "s", "generation": 1},
+        "spec": {"replicas": 1, "selector": selector or {"matchLabels": {"app": name}}}, "status": status,
+    }  # fmt: skip
+
+
+class Cluster:
+    """Gives each object's looks one after another, the last one again and again."""
+
+    def __init__(self, pods: list[dict[str, Any]], **looks: list[Any]) -> None:
+        self.pods, self.looks = pods, looks
+
+    def get(self, kind: str, name: str, namespace: str | None, *, api_version: str) -> Any:
+        looks = self.looks[name]
+        found = looks.pop(0) if len(looks) > 1 else looks[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def list(self, kind: str, *_: Any, **__: Any) -> list[dict[str, Any]]:
+        return self.pods if kind == "Pod" else []
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`waited(pods, name=[looks])`: object -> state, after a wait of a second."""
+    monkeypatch.setattr(act, "_POLL", 0.01)
+    monkeypatch.setattr(act, "_DRAGGED", 0.05)
+
+    def waited(pods: list[dict[str, Any]], **looks: list[Any]) -> dict[str, str]:
+        run: Any = SimpleNamespace(
+            cluster=Cluster(pods, **looks), evidence=lambda *_: "", progress=lambda *_: None,
+            parameters=SimpleNamespace(manifests=SimpleNamespace(ready_timeout=1.0)),
+        )  # fmt: skip
+        found = wait(run, Rendered(tuple(deployment(name, {}) for name in looks)))
+        return dict(zip((o.rpartition("/")[2] for o in found["object"]), found["state"], strict=True))
+
+    return waited
+
+
+def test_what_was_ready_is_looked_at_again(waited: Any) -> None:
+    """An object that falls back while another is awaited is no longer ready; one that recovers in time is."""
+    up, down = deployment("a", UP), deployment("a", DOWN)
+    late = [deployment("b", DOWN)] * 3 + [deployment("b", UP)]
+    assert waited([], a=[up, down], b=list(late)) == {"a": "waiting", "b": "ready"}
+    assert waited([], a=[up, down, down, up], b=list(late)) == {"a": "ready", "b": "ready"}
+
+
+def test_what_vanishes_or_cannot_be_read_is_not_ready(waited: Any) -> None:
+    """Gone is a failure; no answer is nothing known."""
+    assert waited([], a=[deployment("a", UP), None]) == {"a": "failed"}
+    assert waited([], a=[ClusterError("no answer")]) == {"a": "unread"}
+    assert waited([], a=[deployment("a", UP), ClusterError("no answer")]) == {"a": "unread"}
+    assert waited([], a=[deployment("a", UP), ClusterError("no answer"), deployment("a", UP)]) == {"a": "ready"}
+
+
+def test_only_its_own_pods_count(waited: Any) -> None:
+    """By the whole selector: expressions are requirements too."""
+    broken = {
+        "metadata": {"name": "p", "labels": {"app": "other"}},
+        "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "ErrImagePull"}}}]},
+    }
+    a = deployment("a", UP, matchExpressions=[{"key": "app", "operator": "In", "values": ["a"]}])
+    assert waited([broken], a=[a]) == {"a": "ready"}
+    broken["metadata"]["labels"] = {"app": "a"}  # type: ignore[index]
+    assert waited([broken], a=[a]) == {"a": "failed"}
