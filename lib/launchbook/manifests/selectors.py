@@ -125,7 +125,8 @@ def _compare(clean: Sequence[Object], dirty: Sequence[Object], files: Sequence[P
                 continue
             home = item["metadata"].get("namespace", "default")
             within = {home} if scope is None else {n for n, own in namespaces.items() if matches(scope, own)}
-            was, now = (None if s is None else _selected(s, within, pods) for s in (wanted, selector))
+            beyond = scope is not None and (scope.get("matchLabels") or {}).get(_NAME) not in namespaces
+            was, now = (None if s is None else _selected(s, within, pods, beyond) for s in (wanted, selector))
             effect = _effect(wanted, was, now)
             yield Pollution(_key(item), where, _added(wanted, selector), ", ".join(map(str, files)), effect)
 
@@ -151,14 +152,15 @@ def _added(wanted: Selector | None, selector: Selector) -> dict[str, str]:
     return {k: v for k, v in (selector.get("matchLabels") or {}).items() if old.get(k) != v}
 
 
-def _selected(selector: Selector, within: set[str], pods: Mapping[str, Object]) -> set[str]:
+def _selected(selector: Selector, within: set[str], pods: Mapping[str, Object], beyond: bool) -> set[str]:
     """The workloads of these namespaces that a selector selects, by the labels that their pods have in the end.
 
-    The pods may live in other manifests: a selector that selects none of those rendered here stands for the pods that
-    it describes.
+    The pods may live in other manifests: a selector that selects none of those rendered here, or that reaches beyond
+    the namespaces named here, stands for the pods that it describes.
     """
     found = {name for name, pod in pods.items() if pod["namespace"] in within and matches(selector, pod["labels"])}
-    return found or {_DESCRIBED + json.dumps(selector, sort_keys=True)}
+    described = {_DESCRIBED + json.dumps(selector, sort_keys=True)}
+    return found | described if beyond else found or described
 
 
 def _namespaces(objects: Sequence[Object]) -> dict[str, Mapping[str, str]]:

@@ -217,8 +217,22 @@ def test_pods_rendered_here_carry_the_label_too(tmp_path: Path) -> None:
         tmp_path, {"others.yaml": OTHERS, "cron.yaml": CRON.replace("namespace: shop", "namespace: other")}
     )
     assert "it no longer selects" in elsewhere["NetworkPolicy spec.ingress[0].from[0].podSelector"]
-    (tmp_path / "others.yaml").write_text(OTHERS.replace("from: [{pod", "from: [{namespaceSelector: {}, pod"))
-    assert {p.where: p.effect for p in polluted(tmp_path)}["spec.ingress[0].from[0].podSelector"] == ""
+
+
+@pytest.mark.parametrize(
+    ("scope", "same"),
+    [
+        ("{matchLabels: {kubernetes.io/metadata.name: shop}}", True),
+        ("{matchLabels: {kubernetes.io/metadata.name: elsewhere}}", False),
+        ("{matchLabels: {team: shop}}", False),
+        ("{}", False),
+    ],
+)
+def test_a_peer_in_namespaces_of_others_is_not_seen_whole(tmp_path: Path, scope: str, same: bool) -> None:
+    """Pods of the same name there don't carry the label, though one rendered here does."""
+    spoilt = OTHERS.replace("from: [{pod", f"from: [{{namespaceSelector: {scope}, pod")
+    found = effects(tmp_path, {"others.yaml": spoilt, "cron.yaml": CRON})
+    assert (found["NetworkPolicy spec.ingress[0].from[0].podSelector"] == "") is same
 
 
 def test_a_remote_base_is_refused(tmp_path: Path) -> None:
