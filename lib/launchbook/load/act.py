@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from typing import Any
 
@@ -12,7 +13,6 @@ from launchbook.load import here, k6, pod
 from launchbook.load.engine import Engine
 from launchbook.load.k6 import K6
 from launchbook.load.locust import Locust
-from launchbook.load.locust import here as locust_here
 from launchbook.load.result import Result
 from launchbook.load.samples import BadSamples
 from launchbook.parameters import Load
@@ -61,13 +61,13 @@ def choose(load: Load, url: str) -> Engine | str:
             )
         return Locust(load, url)
     if load.engine == "locust":
-        return locust_here(Locust(load, url))
+        return Locust(load, url, python=sys.executable)
     program, said = k6.find()
     if program:
         return K6(load, url, program=program)
     if load.engine == "k6":
         return f"engine k6: {said}. Install k6, or choose engine locust. Nothing was sent."
-    return locust_here(Locust(load, url))
+    return Locust(load, url, python=sys.executable)
 
 
 def _idle(run: Run) -> None:

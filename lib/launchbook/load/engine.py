@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
@@ -26,9 +26,9 @@ class Engine(ABC):
     program left in the folder `out` to read().
     """
 
+    name: ClassVar[Literal["k6", "locust"]]
     load: Load
     url: str
-    name: Literal["k6", "locust"] = "locust"
 
     @property
     @abstractmethod

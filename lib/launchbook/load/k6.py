@@ -14,7 +14,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -37,7 +37,7 @@ _MEANINGS = {
 class K6(Engine):
     """See Engine. program: `k6` of a pod's image, or the path of the one on this machine."""
 
-    name: Literal["k6", "locust"] = "k6"
+    name = "k6"
     program: str = "k6"
 
     @property

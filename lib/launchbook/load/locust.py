@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
@@ -33,9 +32,9 @@ _FETCH = "import base64,sys; sys.stdout.write(base64.b64encode(open(sys.argv[1],
 
 @dataclass(frozen=True)
 class Locust(Engine):
-    """See Engine."""
+    """See Engine. python: `python3` of a pod's image, or the path of one on this machine that has Locust."""
 
-    name: Literal["k6", "locust"] = "locust"
+    name = "locust"
     python: str = "python3"
 
     @property
@@ -82,8 +81,3 @@ class Locust(Engine):
 
     def meaning(self, code: int) -> str:
         return f"Locust ended with exit code {code}."
-
-
-def here(engine: Locust) -> Locust:
-    """The same engine under the Python that runs the runbook, which has Locust."""
-    return Locust(engine.load, engine.url, python=sys.executable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -98,9 +99,7 @@ def test_locust_sends_the_scenario(server: str) -> None:
 
 
 def here_locust(given: Load, url: str) -> Locust:
-    from launchbook.load.locust import here as on_this_python
-
-    return on_this_python(Locust(given, url))
+    return Locust(given, url, python=sys.executable)
 
 
 @pytest.mark.parametrize(("rate", "low", "high"), [(None, 60, 165), (40.0, 50, 90)])
