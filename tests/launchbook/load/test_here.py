@@ -79,10 +79,11 @@ def load(probe: str = "/ready", **scenario: Any) -> Load:
 
 def sent(engine: Engine, whole: float = 3.0) -> Result:
     result, run = Result(engine.name), FakeRun()
+    before = set(psutil.Process().children(recursive=True))
     here.send(run, engine, whole, result)  # type: ignore[arg-type]
     for clean_up in run.left:
         clean_up()
-    assert not [child for child in psutil.Process().children(recursive=True) if child.status() != "zombie"]
+    assert not set(psutil.Process().children(recursive=True)) - before
     return result
 
 
