@@ -63,8 +63,12 @@ class Confirmation:
             layout=widgets.Layout(width="60%"),
         )
         display(self._box)
-        state = "confirmed by parameter" if self._name == self._typed else "not confirmed by parameter"
-        display(Html(f"<p>Environment {escape(self._name)}: {state}.</p>", f"Environment {self._name}: {state}."))
+        line = display(self._said(), display_id=True)
+        self._box.observe(lambda _: line.update(self._said()), "value")
+
+    def _said(self) -> Html:
+        state = "confirmed" if self.given else f"not confirmed; until {self._name!r} is typed, nothing is changed"
+        return Html(f"<p>Environment {escape(self._name)}: {escape(state)}.</p>", f"Environment {self._name}: {state}.")
 
 
 def _execution_count() -> int:

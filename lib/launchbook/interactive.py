@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,11 +31,8 @@ def prepare(resolved: Resolved, *, notebooks: Path, outputs: Path, read_only: bo
 
 
 def open_lab(folder: RunFolder) -> None:
-    """JupyterLab on the run folder, until it is closed."""
-    subprocess.run([sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={folder.path}", *_as_root()], check=False)
-
-
-def _as_root() -> list[str]:
-    import os
-
-    return ["--allow-root"] if os.geteuid() == 0 else []
+    """JupyterLab on the run folder, until it is closed. It asks nobody for updates or news."""
+    silent = ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    root = ["--allow-root"] if os.geteuid() == 0 else []
+    command = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={folder.path}", *silent, *root]
+    subprocess.run(command, check=False)

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from launchbook.errors import ParametersError
-from launchbook.render import files_of
+from launchbook.render import build, files_of
 
 Content = dict[str, Any]
 
@@ -81,11 +81,13 @@ def _content(file: Path) -> Content:
 
 
 def _label_transformers(file: Path, content: Content) -> list[str]:
-    """The entries of `transformers` that are, or whose file holds, a LabelTransformer."""
+    """The entries of `transformers` that are, or whose file or kustomization holds, a LabelTransformer."""
     found = []
     for entry in content.get("transformers") or ():
         given = file.parent / entry if "\n" not in entry else None
-        text = given.read_text(encoding="utf-8") if given and given.is_file() else entry
+        text = entry
+        if given and given.exists():
+            text = build(given) if given.is_dir() else given.read_text(encoding="utf-8")
         documents = [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
         if any(one.get("kind") == "LabelTransformer" for one in documents):
             found.append(entry)

@@ -141,12 +141,16 @@ fieldSpecs:
         "\nlabels: [{pairs: {team: platform}, includeSelectors: True}]\n",
         "\n\"labels\":\n- pairs: {team: platform}\n  'includeSelectors': yes\n",
         "\ntransformers: [x.yaml]\n",
+        "\ntransformers: [folder]\n",
         "\ntransformers:\n  - |" + TRANSFORMER.replace("\n", "\n    ") + "\n",
     ],
 )
 def test_every_spelling_of_a_transformer_is_seen(policies: Path, spoilt: str) -> None:
     """YAML has more than one `true`, and kustomize more than one way to label."""
-    (policies / "x.yaml").write_text(TRANSFORMER)
+    (policies / "folder").mkdir()
+    (policies / "folder" / "kustomization.yaml").write_text("resources: [x.yaml]\n")
+    for place in (policies, policies / "folder"):
+        (place / "x.yaml").write_text(TRANSFORMER)
     add(policies, spoilt)
     assert any(p.effect and "from[0]" in p.where for p in polluted(policies))
 

@@ -1,0 +1,85 @@
+"""A protected environment stepped through in a real JupyterLab: nothing may be changed until its name is typed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from runs import environment, notebooks
+
+pytestmark = pytest.mark.browser
+
+CELLS = {"A": ["run.confirm()", "print('may apply:', run.allowed('apply'))"]}
+SCRIPT = """
+import sys
+from pathlib import Path
+from runs import environment
+from launchbook.interactive import open_lab, prepare
+place = Path(sys.argv[1])
+overrides = {"cluster.protected": True}
+folder = prepare(environment(place / "parameters", **overrides), notebooks=place / "notebooks", outputs=place / "outputs", read_only=False)
+open_lab(folder)
+"""
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """The URL of JupyterLab on an interactive run, as it tells it on its log."""
+    environment(tmp_path / "parameters")
+    notebooks(tmp_path / "notebooks", CELLS)
+    log = tmp_path / "log"
+    helpers = Path(__file__).parents[1] / "launchbook"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, tmp_path], stdout=file, stderr=file, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(helpers), "BROWSER": "true"},
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 90
+        while not (found := re.search(r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+", log.read_text())):
+            assert process.poll() is None, log.read_text()[-2000:]
+            assert time.monotonic() < deadline, log.read_text()[-2000:]
+            time.sleep(0.2)
+        yield found[0]
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _execute(page: Page, cells: int) -> None:
+    for _ in range(cells):
+        page.keyboard.press("Shift+Enter")
+
+
+def test_a_protected_environment_asks_for_its_name(address: str) -> None:
+    """The box is there, says what it waits for, and opens the way once the name stands in it."""
+    base, _, token = address.partition("/lab?token=")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 1400})
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{base}/lab/tree/A-manifests.ipynb?token={token}")
+        page.locator(".jp-Notebook .jp-CodeCell").first.click(timeout=60_000)
+        expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=60_000)
+        _execute(page, 6)
+        box = page.locator(".jp-OutputArea input[type=text]")
+        box.wait_for(timeout=60_000)
+        outputs = page.locator(".jp-Notebook")
+        expect(outputs).to_contain_text("not confirmed; until 'mini' is typed, nothing is changed", timeout=30_000)
+        expect(outputs).to_contain_text("may apply: False", timeout=30_000)
+        box.fill("mini")
+        expect(outputs).to_contain_text("Environment mini: confirmed.", timeout=30_000)
+        page.locator(".jp-CodeCell", has_text="may apply:").locator(".jp-InputArea-editor").click()
+        page.keyboard.press("Control+Enter")
+        expect(outputs).to_contain_text("may apply: True", timeout=30_000)
+        browser.close()
+    assert not [url for url in asked if not url.startswith((base, "data:", "blob:"))]
