@@ -1,4 +1,4 @@
-"""Shared by all tests: one locale and time zone, one seed, and the folder of the fast tests' own helpers."""
+"""Shared by all tests: one locale and time zone, one seed, and the folders of the tests' own helpers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-sys.path.insert(0, str(Path(__file__).parent / "launchbook"))
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("launchbook", "lab")]
 os.environ |= {"TZ": "UTC", "LC_ALL": "C.UTF-8"}
 time.tzset()
 settings.register_profile("fixed", derandomize=True, deadline=None)

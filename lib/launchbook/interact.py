@@ -43,18 +43,22 @@ class Progress:
 
 
 class Confirmation:
-    """Whether the name of a protected environment was typed, by parameter or in the box."""
+    """Whether a protected environment's name was typed, by parameter or in the box; any other one needs none."""
 
-    def __init__(self, name: str, typed: str | None) -> None:
+    def __init__(self, name: str, typed: str | None, *, protected: bool) -> None:
         self._name = name
         self._typed = typed or ""
+        self._protected = protected
         self._box: widgets.Text | None = None
 
     @property
     def given(self) -> bool:
-        return self._name in (self._typed, self._box.value if self._box else "")
+        return not self._protected or self._name in (self._typed, self._box.value if self._box else "")
 
     def _ipython_display_(self) -> None:
+        if not self._protected:
+            display(self._said())
+            return
         self._box = widgets.Text(
             value=self._typed,
             placeholder=self._name,
@@ -67,7 +71,12 @@ class Confirmation:
         self._box.observe(lambda _: line.update(self._said()), "value")
 
     def _said(self) -> Html:
-        state = "confirmed" if self.given else f"not confirmed; until {self._name!r} is typed, nothing is changed"
+        if not self._protected:
+            state = "not protected; what its parameters allow is done without asking"
+        elif self.given:
+            state = "confirmed"
+        else:
+            state = f"not confirmed; until {self._name!r} is typed, nothing is changed"
         return Html(f"<p>Environment {escape(self._name)}: {escape(state)}.</p>", f"Environment {self._name}: {state}.")
 
 

@@ -47,7 +47,9 @@ class Run:
         self.log = Log(folder.evidence / f"{track.id}.jsonl")
         self.opened = Log(folder.evidence / "batch.jsonl").read()[0]
         self.label = {RUN_LABEL: folder.id}
-        self._confirmation = Confirmation(self.parameters.name, self.parameters.confirm)
+        self._confirmation = Confirmation(
+            self.parameters.name, self.parameters.confirm, protected=self.parameters.cluster.protected
+        )
         self._progress: Progress | None = None
         self._clean_up: list[Callable[[], Any]] = []
         self._banner: banner.Banner | None = None
@@ -213,7 +215,7 @@ class Run:
                 f"{act} is not allowed in environment {self.parameters.name!r}. Write `allow: [{act}]` in its "
                 "parameters where it may be done. Nothing was changed."
             )
-        if self.parameters.cluster.protected and not self._confirmation.given:
+        if not self._confirmation.given:
             return (
                 f"{act} is refused: {self.parameters.name!r} is protected. Type its name in the box under Target, or "
                 f"pass `-p confirm {self.parameters.name}`. Nothing was changed."

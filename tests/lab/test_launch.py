@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from environments import ROOT, lab_environment
 
 from lab.lab import Lab
 from launchbook.batch import run_batch
@@ -22,29 +21,21 @@ from launchbook.seal import verify, verify_live
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).parents[2]
-KGENTS = ROOT / "parameters" / "kgents"
 Edit = Callable[[Path], None]
 Launch = Callable[..., dict[str, Any]]
 
 
-def _environment(folder: Path, context: str, kubeconfig: Path, load_changes: dict[str, Any]) -> Path:
-    """The lab's environment for another cluster, with a short load, beside a copy of the sample."""
-    shutil.copytree(KGENTS, folder / "kgents")
-    text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
-    text["cluster"] = {"context": context, "kubeconfig": str(kubeconfig)}
-    text["load"]["scenario"] |= {"duration": "12s", "warmup": "3s"}
-    text["load"] |= load_changes
-    text["logs"]["idle_window"] = "3s"
-    path = folder / "lab.yaml"
-    path.write_text(yaml.safe_dump(text))
-    return path
+# A short load, and no longer a wait than the sample takes by far.
+SHORT = {
+    "load.scenario.duration": "12s", "load.scenario.warmup": "3s", "logs.idle_window": "3s",
+    "manifests.ready_timeout": "40s",
+}  # fmt: skip
 
 
 def _launch(
-    folder: Path, context: str, kubeconfig: Path, edit: Edit | None, tracks: str, **load_changes: Any
+    folder: Path, context: str, kubeconfig: Path, edit: Edit | None, tracks: str, changes: dict[str, Any]
 ) -> dict[str, Any]:
-    path = _environment(folder, context, kubeconfig, load_changes)
+    path = lab_environment(folder, context, kubeconfig, SHORT | changes)
     if edit:
         edit(folder / "kgents" / "manifests")
     resolved = load(path)
@@ -61,17 +52,20 @@ def _launch(
 
 
 @pytest.fixture(scope="module")
-def fresh(lab: Any) -> Any:
-    """The lab without the sample: what other tests applied belongs to another field manager."""
+def installed(lab: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The lab with the sample as the runbook applied it: what other tests applied belongs to another manager."""
     lab.kubectl("delete", "namespace", "kgents-agents", "kgents-triad", "--ignore-not-found", timeout=180)
     lab.apply(ROOT / "parameters" / "launchbook-role.yaml")
+    _launch(tmp_path_factory.mktemp("first"), lab.name, lab.runbook, None, "A", {})
     return lab
 
 
 @pytest.fixture
-def launch(fresh: Any, tmp_path: Path) -> Launch:
-    """`launch(edit=None, tracks="ABCD")`: verdict.json of a run on the lab, the sample's manifests edited before."""
-    return lambda edit=None, tracks="ABCD", **load: _launch(tmp_path, fresh.name, fresh.runbook, edit, tracks, **load)
+def launch(installed: Any, tmp_path: Path) -> Launch:
+    """`launch(edit=None, tracks="A", changes={})`: verdict.json of a run on the lab, the manifests edited before."""
+    return lambda edit=None, tracks="A", changes=None: _launch(
+        tmp_path, installed.name, installed.runbook, edit, tracks, changes or {}
+    )
 
 
 def replace(file: str, old: str, new: str) -> Edit:
@@ -98,6 +92,7 @@ def because(verdict: dict[str, Any], id: str, subject: str) -> str:
     return next(c["because"] for c in verdict["checks"] if (c["id"], c["subject"]) == (id, subject))
 
 
+POLLUTED = ("kgents-agents/nats-access", "kgents-triad/api-access", "kgents-triad/redis-access")
 # What the sample honestly lacks: none of it stops a launch.
 LACKS = {
     "D.secrets-rotation", "D.default-deny-egress", "D.limit-range", "D.metrics", "D.alerts", "D.replicas",
@@ -107,9 +102,7 @@ LACKS = {
 
 def test_the_healthy_sample_is_conditional_for_its_accepted_deferral(launch: Launch, tmp_path: Path) -> None:
     """The whole way on a real cluster: pinned verdict, pinned checks that aren't PASS, a run that verifies."""
-    launch(tracks="A")  # the first install has no dry run of what its new namespaces hold
-    shutil.rmtree(tmp_path / "kgents")
-    verdict = launch()
+    verdict = launch(tracks="ABCD")
     assert (verdict["verdict"], verdict["exit_code"]) == ("CONDITIONAL", 3), verdict["because"]
     assert [t["status"] for t in verdict["tracks"]] == ["finished"] * 4
     assert {id for (id, _), status in bad(verdict).items() if status == "FAIL"} == LACKS
@@ -127,62 +120,99 @@ def test_the_healthy_sample_is_conditional_for_its_accepted_deferral(launch: Lau
         assert (folder.path / name).stat().st_size > 1000
 
 
-def test_polluted_selectors_are_found_before_anything_is_applied(launch: Launch) -> None:
-    """commonLabels in the policies' kustomization."""
+def pollute(folder: Path) -> None:
+    file = folder / "policies" / "kustomization.yaml"
+    file.write_text(file.read_text() + "\ncommonLabels:\n  team: platform\n")
 
-    def pollute(folder: Path) -> None:
-        file = folder / "policies" / "kustomization.yaml"
-        file.write_text(file.read_text() + "\ncommonLabels:\n  team: platform\n")
 
-    verdict = launch(pollute, "A")
+TO_NATS = "kgents-agents/nats:4222"
+FROM_API = f"kgents-triad[name=api] -> {TO_NATS}"
+TO_API = "launchbook-load -> kgents-triad/api:80"
+STRANGERS = [f"{source} -> {TO_NATS}" for source in ("default", "launchbook-load", "kgents-triad")]
+EVERYBODY = (
+    "  ingress:\n    - from:\n        - namespaceSelector: {}\n      ports:\n        - {protocol: TCP, port: 4222}\n"
+)
+# What follows where no pod of the API gets ready.
+API_DOWN = {
+    ("A.ready", "Service/kgents-triad/api"): "FAIL",
+    ("A.ready", "Deployment/kgents-triad/api"): "FAIL",
+    ("A.isolation", TO_API): "FAIL",
+    ("A.budget", "kgents-triad/api-pdb"): "FAIL",
+}
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected", "causes"),
+    [
+        pytest.param(
+            pollute,
+            {("A.selectors", f"NetworkPolicy/{name}"): "FAIL" for name in POLLUTED}
+            | {("A.policy", f"NetworkPolicy/{name}"): "FAIL" for name in POLLUTED}
+            | {("A.apply", "manifests"): "UNKNOWN"},
+            {
+                (
+                    "A.selectors",
+                    "NetworkPolicy/kgents-agents/nats-access",
+                ): "spec.ingress[0].from[0].podSelector: it no longer selects Deployment/kgents-triad/api",
+                ("A.apply", "manifests"): "6 selectors are polluted; applying them would change who reaches whom.",
+            },
+            id="commonLabels in the policies' kustomization",
+        ),
+        pytest.param(
+            replace("policies/nats-access.yaml", "  ingress:\n", EVERYBODY),
+            {("A.isolation", edge): "FAIL" for edge in STRANGERS},
+            {("A.isolation", edge): "allowed by kgents-agents/nats-access ingress[0]" for edge in STRANGERS},
+            id="a policy that admits every namespace",
+        ),
+        pytest.param(
+            replace("nats/nats.yaml", "minAvailable: 2", "minAvailable: 3"),
+            {("A.budget", "kgents-agents/nats-pdb"): "FAIL", ("A.eviction", "kgents-agents/nats-pdb"): "UNKNOWN"},
+            {
+                (
+                    "A.budget",
+                    "kgents-agents/nats-pdb",
+                ): "It needs 3 of 3 pods, so no node that runs one can ever be drained."
+            },
+            id="a budget that blocks every drain",
+        ),
+        pytest.param(
+            replace("redis/redis.yaml", "lab.local/redis:1", "lab.local/redis:absent"),
+            API_DOWN
+            | {
+                ("A.ready", "Service/kgents-triad/redis"): "FAIL",
+                ("A.ready", "Deployment/kgents-triad/redis"): "FAIL",
+                ("A.isolation", "kgents-triad[name=api] -> kgents-triad/redis:6379"): "FAIL",
+                # Nobody reached a pod that isn't there, so what is blocked from it may be down.
+                ("A.isolation", "default -> kgents-triad/redis:6379"): "UNKNOWN",
+                ("A.isolation", "launchbook-load -> kgents-triad/redis:6379"): "UNKNOWN",
+            },
+            {("A.ready", "Deployment/kgents-triad/redis"): "the image can't be pulled (lab.local/redis:absent)"},
+            id="an image that can't be pulled",
+        ),
+    ],
+)
+def test_a_planted_fault_adds_exactly_its_own_checks(
+    launch: Launch, edit: Edit, expected: dict[tuple[str, str], str], causes: dict[tuple[str, str], str]
+) -> None:
+    """NO-GO, with each cause in its own check, and nothing else that isn't PASS."""
+    verdict = launch(edit)
     assert verdict["verdict"] == "NO-GO"
-    subject = "NetworkPolicy/kgents-agents/nats-access"
-    assert bad(verdict)[("A.selectors", subject)] == "FAIL"
-    assert "spec.ingress[0].from[0].podSelector" in because(verdict, "A.selectors", subject)
-    assert bad(verdict)[("A.apply", "manifests")] == "UNKNOWN"
-    assert "selectors are polluted" in because(verdict, "A.apply", "manifests")
+    assert bad(verdict) == expected
+    for (id, subject), words in causes.items():
+        assert words in because(verdict, id, subject)
 
 
 def test_a_missing_policy_is_an_outage_with_its_cause(launch: Launch, lab: Any) -> None:
-    """Without nats-access the API can't reach NATS."""
-    lab.kubectl("-n", "kgents-agents", "delete", "networkpolicy", "nats-access", "--ignore-not-found")
-    verdict = launch(replace("policies/kustomization.yaml", "  - nats-access.yaml\n", ""), "A")
+    """Without nats-access no pod of the API that starts gets ready, and the policy that closes the edge is named."""
+    lab.kubectl("-n", "kgents-agents", "delete", "networkpolicy", "nats-access")
+    # A connection that stands survives its policy under Calico.
+    lab.kubectl("-n", "kgents-triad", "delete", "pods", "-l", "app.kubernetes.io/name=api", "--now")
+    verdict = launch(replace("policies/kustomization.yaml", "  - nats-access.yaml\n", ""))
     assert verdict["verdict"] == "NO-GO"
-    edge = "kgents-triad[name=api] -> kgents-agents/nats:4222"
-    assert bad(verdict)[("A.isolation", edge)] == "FAIL"
-    assert "denied by kgents-agents/default-deny-ingress" in because(verdict, "A.isolation", edge)
-    assert ("A.enforcement", f"node/{lab.name}-node-1") not in bad(verdict)
-
-
-def test_a_policy_that_admits_every_namespace_is_found(launch: Launch) -> None:
-    """The closed edges to NATS are open, and the policies say so: all of them and nothing else."""
-    everybody = "  ingress:\n    - from:\n        - namespaceSelector: {}\n      ports:\n        - {protocol: TCP, port: 4222}\n"
-    verdict = launch(replace("policies/nats-access.yaml", "  ingress:\n", everybody), "A")
-    assert verdict["verdict"] == "NO-GO"
-    edges = [f"{source} -> kgents-agents/nats:4222" for source in ("default", "launchbook-load", "kgents-triad")]
-    assert bad(verdict) == {("A.isolation", edge): "FAIL" for edge in edges}
-    assert "The policies say the same" in because(verdict, "A.isolation", edges[0])
-
-
-def test_a_budget_that_blocks_every_drain_is_found(launch: Launch) -> None:
-    """minAvailable 3 of 3."""
-    verdict = launch(replace("nats/nats.yaml", "minAvailable: 2", "minAvailable: 3"), "A")
-    assert verdict["verdict"] == "NO-GO"
-    assert bad(verdict) == {
-        ("A.budget", "kgents-agents/nats-pdb"): "FAIL",
-        ("A.eviction", "kgents-agents/nats-pdb"): "UNKNOWN",
-    }
-    assert "It needs 3 of 3 pods" in because(verdict, "A.budget", "kgents-agents/nats-pdb")
-
-
-def test_an_image_that_cannot_be_pulled_is_found_in_seconds(launch: Launch) -> None:
-    """Not after the ready timeout, and with the image's name."""
-    verdict = launch(replace("redis/redis.yaml", "lab.local/redis:1", "lab.local/redis:absent"), "A")
-    assert verdict["verdict"] == "NO-GO"
-    check = next(c for c in verdict["checks"] if c["subject"] == "Deployment/kgents-triad/redis")
-    assert check["status"] == "FAIL"
-    assert "the image can't be pulled (lab.local/redis:absent)" in check["because"]
-    assert float(check["measured"].split()[2]) < 60
+    # Nobody else reaches NATS either, so what is blocked from it may be down.
+    unsure = {("A.isolation", edge): "UNKNOWN" for edge in STRANGERS}
+    assert bad(verdict) == API_DOWN | {("A.isolation", FROM_API): "FAIL"} | unsure
+    assert "ingress: denied by kgents-agents/default-deny-ingress" in because(verdict, "A.isolation", FROM_API)
 
 
 def test_an_api_that_fails_two_in_a_hundred_is_found(launch: Launch) -> None:
@@ -197,7 +227,7 @@ def test_an_api_that_fails_two_in_a_hundred_is_found(launch: Launch) -> None:
 
 def test_a_starved_generator_is_invalid_and_fails_nobody(launch: Launch) -> None:
     """Its figures are its own: UNKNOWN, with that reason, and no threshold judged."""
-    verdict = launch(None, "AB", generator={"image": "lab.local/locust:1", "cpu": "150m"})
+    verdict = launch(None, "AB", {"load.generator.cpu": "150m"})
     found = bad(verdict)
     assert found[("B.validity", "load")] == "UNKNOWN"
     assert "The generator" in because(verdict, "B.validity", "load")
@@ -224,11 +254,19 @@ def blind(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def test_a_node_whose_policy_agent_never_ran_is_found(blind: tuple[str, Path], tmp_path: Path) -> None:
-    """Its name is in the check, and no closed edge counts."""
-    verdict = _launch(tmp_path, *blind, None, "A")
+    """Its name is in the check, and no closed edge counts; what is declared open stays what it is."""
+    verdict = _launch(tmp_path, *blind, None, "A", {})
     assert verdict["verdict"] == "NO-GO"
-    assert bad(verdict)[("A.enforcement", "node/blind-node-2")] == "FAIL"
-    assert ("A.enforcement", "node/blind-node-1") not in bad(verdict)
-    closed = [c for c in verdict["checks"] if c["id"] == "A.isolation" and c["expected"] == "closed"]
-    assert closed
-    assert "PASS" not in {c["status"] for c in closed}
+    found = bad(verdict)
+    closed = [c["subject"] for c in verdict["checks"] if c["id"] == "A.isolation" and c["expected"] == "closed"]
+    # On a first install there is no dry run of what the new namespaces hold.
+    assert set(found) == {
+        ("A.enforcement", "node/blind-node-2"), ("A.plan", "manifests"), *(("A.isolation", edge) for edge in closed)
+    }  # fmt: skip
+    assert found[("A.enforcement", "node/blind-node-2")] == "FAIL"
+    assert "still answered 20 s after a policy denied everybody" in because(
+        verdict, "A.enforcement", "node/blind-node-2"
+    )
+    for edge in closed:
+        told = because(verdict, "A.isolation", edge)
+        assert "they are not what the network does" in told or "was not seen to enforce policies on every node" in told
