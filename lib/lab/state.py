@@ -37,18 +37,15 @@ class Process:
     @classmethod
     def of(cls, pid: int) -> Process:
         """Raises `ProcessLookupError` when there is none."""
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            raise ProcessLookupError(pid) from None
-        return cls(pid, int(stat.rpartition(")")[2].split()[19]), boot_id())
+        return cls(pid, _stat(pid)[1], boot_id())
 
     @property
     def alive(self) -> bool:
         try:
-            return Process.of(self.pid) == self and _state(self.pid) not in "ZX"
+            state, start = _stat(self.pid)
         except ProcessLookupError:
             return False
+        return (start, boot_id()) == (self.start, self.boot) and state not in "ZX"
 
 
 @dataclass
@@ -141,5 +138,10 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+def _stat(pid: int) -> tuple[str, int]:
+    """A process's state letter and its start, in one reading: it may be gone at the next. Raises `ProcessLookupError`."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        raise ProcessLookupError(pid) from None
+    return fields[0], int(fields[19])

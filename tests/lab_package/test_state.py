@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,3 +68,14 @@ def test_a_process_that_ended_is_gone_even_before_anybody_waited_for_it() -> Non
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert not process.alive
     assert not process.alive
+
+
+def test_a_process_may_go_while_it_is_looked_at() -> None:
+    for _ in range(300):
+        child = subprocess.Popen(["true"])
+        process = Process.of(child.pid)
+        reaper = threading.Thread(target=child.wait)
+        reaper.start()
+        while process.alive:
+            pass
+        reaper.join()
