@@ -1,76 +1,33 @@
-"""`make bench`: each figure beside its limit, measured in one run. Prints a Markdown table.
+"""`make bench`, `python -m bench [NAME…]`: each figure beside a peer's or a limit. Prints a Markdown table.
 
-The lab is this command's own, so that nothing that runs elsewhere is timed.
+Every module here that has `rows()` is a subject; without names all are measured, one after the other.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
+import importlib
+import pkgutil
 import sys
-import time
-from pathlib import Path
 
-import yaml
 from tabulate import tabulate
 
-from lab.lab import Lab
-from launchbook.parameters_file import load
-
-ROOT = Path(__file__).parents[1]
-NAME = "bench"
-UP_LIMIT = 10.0  # s, `lab up` to ready nodes, with everything in the cache
-RUN_LIMIT = 60.0  # s, by which a run may be longer than its load phase
+import bench
+from bench.row import COLUMNS
+from launchbook.strict_yaml import nearest
 
 
-def main() -> int:
-    """0 where every figure keeps its limit."""
-    started = Lab(NAME)
-    try:
-        began = time.monotonic()
-        status = started.up(2)
-        up = time.monotonic() - began
-        program, kubeconfig = started.kubectl()
-        role = ROOT / "parameters" / "launchbook-role.yaml"
-        command = [program, "--kubeconfig", kubeconfig, "apply", "--server-side", "-f", role]
-        subprocess.run(command, check=True, capture_output=True)
-        launchbook = Path(status["kubeconfig"]["launchbook"])
-        first, again = _past_load(launchbook), _past_load(launchbook)
-    finally:
-        started.down()
-    rows = [
-        ["lab up, two nodes ready, warm", f"{up:.1f} s", f"{UP_LIMIT:g} s", f"{up / UP_LIMIT:.2f}"],
-        *(
-            [
-                f"launchbook run past its load phase, {which}",
-                f"{past:.1f} s",
-                f"{RUN_LIMIT:g} s",
-                f"{past / RUN_LIMIT:.2f}",
-            ]
-            for which, past in (("first install", first), ("again", again))
-        ),
-    ]
-    print(tabulate(rows, ["work", "measured", "limit", "ratio"], tablefmt="pipe"))
-    return int(up > UP_LIMIT or max(first, again) > RUN_LIMIT)
-
-
-def _past_load(kubeconfig: Path) -> float:
-    """Seconds that a whole run of the lab's environment takes beside its load phase (warm-up and measured part)."""
-    text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
-    text["cluster"] = {"context": NAME, "kubeconfig": str(kubeconfig)}
-    text["manifests"]["path"] = str(ROOT / "parameters" / text["manifests"]["path"])
-    text["launch"]["checklist"] = str(ROOT / "parameters" / text["launch"]["checklist"])
-    parameters = ROOT / "outputs" / "bench.yaml"
-    parameters.write_text(yaml.safe_dump(text))
-    began = time.monotonic()
-    launchbook = [sys.executable, "-m", "launchbook", "run", str(parameters), "--complete"]
-    subprocess.run(launchbook, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-    whole = time.monotonic() - began
-    parameters.unlink()
-    results = json.loads((ROOT / "outputs" / "latest" / "documents" / "load-test-results.json").read_text())
-    warmup = load(ROOT / "parameters" / "lab.yaml").environment.load.scenario.warmup
-    return whole - warmup - results["state"]["testRunDurationMs"] / 1000
+def main(names: list[str]) -> int:
+    """0 where every figure keeps its limit, 1 where one doesn't, 2 where a name is unknown: then nothing is measured."""
+    modules = [m.name for m in pkgutil.iter_modules(bench.__path__) if m.name not in ("__main__", "row")]
+    for name in names:
+        if name not in modules:
+            told = nearest(name, modules) or f"; there are {', '.join(modules)}"
+            print(f"bench: there is no subject {name!r}{told}", file=sys.stderr)
+            return 2
+    rows = [row for name in names or modules for row in importlib.import_module(f"bench.{name}").rows()]
+    print(tabulate([row.cells() for row in rows], COLUMNS, tablefmt="pipe", disable_numparse=True))
+    return int(not all(row.kept for row in rows))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
