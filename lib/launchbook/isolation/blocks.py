@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from launchbook.isolation.ranges import Range, intersect, subtract
+from launchbook.isolation.spec import Object, every_peer
 
-Object = Mapping[str, Any]
 # Where clusters take their pods' addresses from: private use, carrier-grade NAT and benchmarking (RFC 1918, 6598,
 # 2544), and unique local IPv6 (RFC 4193).
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15", "fc00::/7")
@@ -36,8 +37,8 @@ class Outside:
 def holds(block: Object, address: str) -> bool:
     """Whether an address is inside a block and in none of its exceptions."""
     ip = ipaddress.ip_address(address)
-    inside = ip in ipaddress.ip_network(block["cidr"], strict=False)
-    return inside and not any(ip in ipaddress.ip_network(c, strict=False) for c in block.get("except") or ())
+    inside = ip in _network(block["cidr"])
+    return inside and not any(ip in _network(c) for c in block.get("except") or ())
 
 
 def may_hold_a_pod(block: Object, networks: Sequence[str]) -> bool:
@@ -45,11 +46,11 @@ def may_hold_a_pod(block: Object, networks: Sequence[str]) -> bool:
 
     networks: CIDRs; none where it isn't known what pods take, and any address may be a pod's.
     """
-    whole = ipaddress.ip_network(block["cidr"], strict=False)
+    whole = _network(block["cidr"])
     left = subtract([_range(block["cidr"])], [_range(part) for part in block.get("except") or ()])
     if not networks:
         return bool(left)
-    same = [_range(cidr) for cidr in networks if ipaddress.ip_network(cidr, strict=False).version == whole.version]
+    same = [_range(cidr) for cidr in networks if _network(cidr).version == whole.version]
     return bool(intersect(left, same))
 
 
@@ -61,7 +62,7 @@ def pod_networks(allotted: Iterable[str], addresses: Iterable[str]) -> tuple[str
     """
     now = [ipaddress.ip_address(address) for address in addresses]
     for candidate in (tuple(dict.fromkeys(allotted)), PRIVATE):
-        nets = [ipaddress.ip_network(cidr, strict=False) for cidr in candidate]
+        nets = [_network(cidr) for cidr in candidate]
         if nets and all(any(ip in net for net in nets) for ip in now):
             return candidate
     return ()
@@ -70,11 +71,8 @@ def pod_networks(allotted: Iterable[str], addresses: Iterable[str]) -> tuple[str
 def outside(policies: Iterable[Object]) -> tuple[Outside, ...]:
     """All IPv4 addresses, cut where some ipBlock begins or ends (IPv6 too, where a policy names it)."""
     nets = [
-        ipaddress.ip_network(cidr, strict=False)
-        for policy in policies
-        for direction, side in (("ingress", "from"), ("egress", "to"))
-        for rule in policy["spec"].get(direction) or ()
-        for peer in (rule or {}).get(side) or ()
+        _network(cidr)
+        for _, _, peer in every_peer(policies)
         if peer.get("ipBlock")
         for cidr in (peer["ipBlock"]["cidr"], *(peer["ipBlock"].get("except") or ()))
     ]
@@ -82,8 +80,14 @@ def outside(policies: Iterable[Object]) -> tuple[Outside, ...]:
     return tuple(part for version in versions for part in _cut(version, [n for n in nets if n.version == version]))
 
 
+@lru_cache(4096)  # the same few are asked for again and again
+def _network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(cidr, strict=False)
+
+
+@lru_cache(4096)
 def _range(cidr: str) -> Range:
-    net = ipaddress.ip_network(cidr, strict=False)
+    net = _network(cidr)
     return int(net[0]), int(net[-1])
 
 

@@ -5,10 +5,12 @@ Pure. Each finder gives one line for each finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from launchbook.isolation.reach import Pod, World, namespace_labels, policy_types, selects, sides
+from launchbook.isolation.reach import Pod, World, namespace_labels, selects
+from launchbook.isolation.spec import every_peer, policy_name, policy_types
+from launchbook.isolation.table import Table
 from launchbook.selector import matches
 
 Object = Mapping[str, Any]
@@ -34,11 +36,11 @@ def idle(policies: Sequence[Object], namespaces: Mapping[str, Mapping[str, str]]
     found = []
     for policy in policies:
         if not any(selects(policy, pod) for pod in pods):
-            found.append(f"policy {_name(policy)} selects no pod")
-        for where, peer in _peers(policy):
+            found.append(f"policy {policy_name(policy)} selects no pod")
+        for _, where, peer in every_peer([policy]):
             wanted = peer.get("namespaceSelector")
             if wanted is not None and not any(matches(wanted, namespace_labels(world, one)) for one in namespaces):
-                found.append(f"policy {_name(policy)} {where} names no namespace")
+                found.append(f"policy {policy_name(policy)} {where} names no namespace")
     return found
 
 
@@ -54,7 +56,7 @@ def unexposed(policies: Sequence[Object], pods: Sequence[Pod]) -> list[str]:
                 if one.get("port") is not None and not any(_declares(pod, one) for pod in mine):
                     wanted = f"{one.get('protocol') or 'TCP'} {one['port']}"
                     found.append(
-                        f"policy {_name(policy)} ingress[{number}] opens {wanted}, which no pod that it selects declares"
+                        f"policy {policy_name(policy)} ingress[{number}] opens {wanted}, which no pod that it selects declares"
                     )
     return found
 
@@ -66,11 +68,13 @@ def nameless(
 
     dns: its pods, each with the protocol and number of a port. An opening that is unsure is taken for one.
     """
-    world = World(tuple(policies), namespaces)
+    servers = {server.name: server for server, _, _ in dns}
+    at = {name: len(pods) + number for number, name in enumerate(servers)}
+    table = Table(World(tuple(policies), namespaces), [*pods, *servers.values()])
     found = []
-    for pod in pods:
-        outs = [(sides(world, pod, server, protocol)[0], number) for server, protocol, number in dns]
-        if outs and not any(_within(number, (*out.ports, *out.unsure)) for out, number in outs):
+    for number, pod in enumerate(pods):
+        outs = [(table.side("egress", number, at[server.name], protocol), port) for server, protocol, port in dns]
+        if outs and not any(_within(port, (*out.ports, *out.unsure)) for out, port in outs):
             found.append(f"pod {pod.name} may send nothing to DNS ({outs[0][0].because})")
     return found
 
@@ -90,14 +94,3 @@ def _declares(pod: Pod, wanted: Object) -> bool:
         last = wanted.get("endPort") or port
         return any(proto == protocol and port <= number <= last for _, proto, number in pod.ports)
     return any((name, proto) == (port, protocol) for name, proto, _ in pod.ports)
-
-
-def _peers(policy: Object) -> Iterator[tuple[str, Object]]:
-    for direction, side in (("ingress", "from"), ("egress", "to")):
-        for number, rule in enumerate(policy["spec"].get(direction) or ()):
-            for position, peer in enumerate((rule or {}).get(side) or ()):
-                yield f"{direction}[{number}].{side}[{position}]", peer
-
-
-def _name(policy: Object) -> str:
-    return f"{policy['metadata'].get('namespace', 'default')}/{policy['metadata']['name']}"

@@ -14,6 +14,7 @@ from launchbook.isolation.blocks import Outside, outside
 from launchbook.isolation.files import load, pairs, ports_text, words
 from launchbook.isolation.ranges import Range, intersect, subtract, union
 from launchbook.isolation.reach import PROTOCOLS, Answer, End, Pod, Side, World, reach, selects, sides
+from launchbook.isolation.table import Table
 from launchbook.strict_yaml import nearest
 
 DIFF_COLUMNS = ("source", "destination", "protocol", "opened", "closed", "unknown", "because")
@@ -85,26 +86,35 @@ def diff(old: Path, new: Path, networks: Sequence[str] = ()) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(DIFF_COLUMNS)
     addresses = outside((*before.policies, *after.policies))
-    olds: list[End] = [*old_pods, *addresses]
-    news: list[End] = [*new_pods, *addresses]
-    was, now = {end.name: end for end in olds}, {end.name: end for end in news}
+    olds, news = _State(before, [*old_pods, *addresses]), _State(after, [*new_pods, *addresses])
     # Of a workload on both sides either will do here: only its name is used.
-    everyone: dict[str, End] = {**was, **now}
-    for source, destination in pairs(sorted(everyone.values(), key=lambda end: (isinstance(end, Outside), end.name))):
+    ends = {end.name: end for end in (*olds.table.ends, *news.table.ends)}.values()
+    everyone = sorted(ends, key=lambda end: (isinstance(end, Outside), end.name))
+    for one, other in pairs(everyone):
+        source, destination = everyone[one].name, everyone[other].name
+        same = all(olds.rules.get(name, []) == news.rules.get(name, []) for name in (source, destination))
         for protocol in PROTOCOLS:
-            one = _answer(before, was.get(source.name), was.get(destination.name), protocol)
-            two = _answer(after, now.get(source.name), now.get(destination.name), protocol)
-            changed = _changed(one, two, _same_rules(before, after, was, now, (source.name, destination.name)))
+            was, now = olds.answer(source, destination, protocol), news.answer(source, destination, protocol)
+            changed = _changed(was, now, same)
             if any(changed):
-                because = f"before: {one.because}; after: {two.because}"
-                writer.writerow([source.name, destination.name, protocol, *map(ports_text, changed), because])
+                because = f"before: {was.because}; after: {now.because}"
+                writer.writerow([source, destination, protocol, *map(ports_text, changed), because])
     return text.getvalue()
 
 
-def _answer(world: World, source: End | None, destination: End | None, protocol: str) -> Answer:
-    if source is None or destination is None:
-        return Answer((), f"there is no such {'source' if source is None else 'destination'}")
-    return reach(world, source, destination, protocol)
+class _State:
+    """One side of a change. rules: of each pod the policies that select it, so that what is unsure stays as it is."""
+
+    def __init__(self, world: World, ends: Sequence[End]) -> None:
+        self.table = Table(world, ends)
+        self.rules = {e.name: [p["spec"] for p in world.policies if selects(p, e)] for e in ends if isinstance(e, Pod)}
+        self._number = {end.name: number for number, end in enumerate(ends)}
+
+    def answer(self, source: str, destination: str, protocol: str) -> Answer:
+        for name, word in ((source, "source"), (destination, "destination")):
+            if name not in self._number:
+                return Answer((), f"there is no such {word}")
+        return self.table.answer(self._number[source], self._number[destination], protocol)
 
 
 def _changed(one: Answer, two: Answer, same: bool) -> tuple[tuple[Range, ...], ...]:
@@ -115,12 +125,3 @@ def _changed(one: Answer, two: Answer, same: bool) -> tuple[tuple[Range, ...], .
     if not same:
         unknown += intersect(one.unsure, two.unsure)
     return opened, closed, union(unknown)
-
-
-def _same_rules(before: World, after: World, was: dict[str, End], now: dict[str, End], names: tuple[str, str]) -> bool:
-    """Whether the policies of both ends are the same before and after, so that what is unsure stays as it is."""
-    return [_rules(before, was.get(name)) for name in names] == [_rules(after, now.get(name)) for name in names]
-
-
-def _rules(world: World, end: End | None) -> list[object]:
-    return [p["spec"] for p in world.policies if selects(p, end)] if isinstance(end, Pod) else []

@@ -14,7 +14,8 @@ from launchbook.errors import ParametersError
 from launchbook.isolation.blocks import Outside, outside
 from launchbook.isolation.policy import validate
 from launchbook.isolation.ranges import Range
-from launchbook.isolation.reach import ALL, PROTOCOLS, Answer, End, Pod, World, reach
+from launchbook.isolation.reach import ALL, PROTOCOLS, Answer, End, Pod, World
+from launchbook.isolation.table import Table
 from launchbook.render import render
 
 Object = Mapping[str, Any]
@@ -38,15 +39,19 @@ def command(paths: Sequence[Path], networks: Sequence[str] = ()) -> str:
 
 def rows(world: World, pods: Sequence[Pod]) -> Iterator[tuple[str, str, str, str, str]]:
     """The table's rows."""
-    for source, destination in pairs([*pods, *outside(world.policies)]):
+    ends: list[End] = [*pods, *outside(world.policies)]
+    table = Table(world, ends)
+    for source, destination in pairs(ends):
         for protocol in PROTOCOLS:
-            yield source.name, destination.name, protocol, *words(reach(world, source, destination, protocol))
+            answer = table.answer(source, destination, protocol)
+            yield ends[source].name, ends[destination].name, protocol, *words(answer)
 
 
-def pairs(ends: Sequence[End]) -> Iterator[tuple[End, End]]:
-    """Every ordered pair; two outside ends, and a workload with itself, say nothing and are left out."""
-    for one, other in itertools.product(ends, ends):
-        if one.name != other.name and not (isinstance(one, Outside) and isinstance(other, Outside)):
+def pairs(ends: Sequence[End]) -> Iterator[tuple[int, int]]:
+    """Every ordered pair, by index; two outside ends, and a workload with itself, say nothing and are left out."""
+    for (one, source), (other, destination) in itertools.product(enumerate(ends), enumerate(ends)):
+        outer = isinstance(source, Outside) and isinstance(destination, Outside)
+        if source.name != destination.name and not outer:
             yield one, other
 
 

@@ -8,20 +8,19 @@ Rule: https://kubernetes.io/docs/concepts/services-networking/network-policies/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
 
 from launchbook.isolation.blocks import Outside, holds, may_hold_a_pod
 from launchbook.isolation.ranges import Range, intersect, subtract, union
+from launchbook.isolation.spec import Direction, Object, home, peers, policy_name, policy_types, rules
 from launchbook.selector import matches
 
-Object = Mapping[str, Any]
-Direction = Literal["ingress", "egress"]
 ALL: tuple[Range, ...] = ((1, 65535),)
 PROTOCOLS = ("TCP", "UDP", "SCTP")
-_BLOCK = "its ipBlock is meant for addresses outside the cluster, and network plugins differ on whether it names pods"
-_HOST = "network plugins differ on whether a selector names a pod on its node's network"
+BLOCK = "its ipBlock is meant for addresses outside the cluster, and network plugins differ on whether it names pods"
+HOST = "network plugins differ on whether a selector names a pod on its node's network"
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,9 @@ class Answer:
     unsure: tuple[Range, ...] = ()
 
 
+ITSELF = Answer(ALL, "a pod always reaches itself")
+
+
 @dataclass(frozen=True)
 class Opening:
     """What one rule opens between two ends. doubt: why that isn't certain, "" where it is; refusal: why it opens none."""
@@ -81,15 +83,15 @@ class Side:
     policies: tuple[str, ...] = ()
     openings: tuple[Opening, ...] = ()
 
-    @property
+    @cached_property
     def ports(self) -> tuple[Range, ...]:
         return ALL if self.free else union(r for o in self.openings if not o.doubt for r in o.ports)
 
-    @property
+    @cached_property
     def unsure(self) -> tuple[Range, ...]:
         return subtract(union(r for o in self.openings if o.doubt for r in o.ports), self.ports)
 
-    @property
+    @cached_property
     def because(self) -> str:
         if self.free:
             return f"{self.direction}: {self.free}"
@@ -105,20 +107,36 @@ class Side:
 
 
 def reach(world: World, source: End, destination: End, protocol: str) -> Answer:
-    """Which ports of `destination` may be reached from `source` with `protocol` (TCP, UDP or SCTP)."""
-    if isinstance(source, Pod) and isinstance(destination, Pod) and source.name == destination.name:
-        return Answer(ALL, "a pod always reaches itself")
+    """Which ports of `destination` may be reached from `source` with `protocol` (TCP, UDP or SCTP).
+
+    For many pairs ask table.Table, which gives the same of each.
+    """
+    if same_pod(source, destination):
+        return ITSELF
     out, into = sides(world, source, destination, protocol)
+    ports, unsure = meet(out, into)
+    return Answer(ports, f"{out.because}; {into.because}", unsure)
+
+
+def same_pod(source: End, destination: End) -> bool:
+    """Whether both ends are one pod, which no policy keeps from itself."""
+    return isinstance(source, Pod) and isinstance(destination, Pod) and source.name == destination.name
+
+
+def meet(out: Side, into: Side) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
+    """The ports open for certain and those unsure, where an egress meets an ingress."""
     ports = intersect(out.ports, into.ports)
     perhaps = intersect(union([*out.ports, *out.unsure]), union([*into.ports, *into.unsure]))
-    return Answer(ports, f"{out.because}; {into.because}", subtract(perhaps, ports))
+    return ports, subtract(perhaps, ports)
 
 
 def sides(world: World, source: End, destination: End, protocol: str) -> tuple[Side, Side]:
     """What the egress of a source and the ingress of a destination say of a connection between them."""
+    out = governing(world.policies, "egress", source)
+    into = governing(world.policies, "ingress", destination)
     return (
-        _side(world, "egress", source, destination, protocol, destination),
-        _side(world, "ingress", destination, source, protocol, destination),
+        side(world, "egress", out, source, destination, protocol),
+        side(world, "ingress", into, destination, source, protocol),
     )
 
 
@@ -129,76 +147,77 @@ def allows(answer: Answer, port: int) -> bool | None:
     return any(first <= port <= last for first, last in answer.ports)
 
 
-def policy_types(policy: Object) -> tuple[str, ...]:
-    """The directions a policy governs: Ingress, and Egress where it has egress rules, unless it says itself."""
-    spec = policy["spec"]
-    return tuple(spec.get("policyTypes") or (("Ingress", "Egress") if spec.get("egress") else ("Ingress",)))
-
-
 def selects(policy: Object, pod: Pod) -> bool:
     """Whether a policy is of this pod's namespace and selects it."""
-    home = policy["metadata"].get("namespace", "default")
-    return home == pod.namespace and matches(policy["spec"].get("podSelector") or {}, pod.labels)
+    return home(policy) == pod.namespace and matches(policy["spec"].get("podSelector") or {}, pod.labels)
 
 
-def _side(world: World, direction: Direction, self_: End, peer: End, protocol: str, destination: End) -> Side:
+def governing(policies: Iterable[Object], direction: Direction, end: End) -> tuple[Object, ...]:
+    """The policies that govern an end in one direction: none an address outside, nor a pod on its node's network."""
+    if isinstance(end, Outside) or end.host_network:
+        return ()
     word = direction.capitalize()
-    if isinstance(self_, Outside):
-        return Side(direction, f"no policy governs {self_.name}")
-    if self_.host_network:
-        return Side(direction, f"{self_.name} uses its node's network, which policies do not govern")
-    mine = [p for p in world.policies if word in policy_types(p) and selects(p, self_)]
+    return tuple(policy for policy in policies if selects(policy, end) and word in policy_types(policy))
+
+
+def freedom(end: End) -> str:
+    """Why no policy governs an end, of one that none does."""
+    if isinstance(end, Outside):
+        return f"no policy governs {end.name}"
+    if end.host_network:
+        return f"{end.name} uses its node's network, which policies do not govern"
+    return f"no policy selects {end.name}"
+
+
+def side(world: World, direction: Direction, mine: Sequence[Object], self_: End, peer: End, protocol: str) -> Side:
+    """What `mine`, the policies that govern one end, say of connections between it and the other."""
     if not mine:
-        return Side(direction, f"no policy selects {self_.name}")
+        return Side(direction, freedom(self_))
+    destination = peer if direction == "egress" else self_
     openings = tuple(
-        _opening(world, policy, direction, number, rule or {}, peer, protocol, destination)
+        _opening(world, home(policy), direction, name, rule, peer, protocol, destination)
         for policy in mine
-        for number, rule in enumerate(policy["spec"].get(direction) or ())
+        for name, rule in rules(policy, direction)
     )
-    return Side(direction, "", tuple(_name(p) for p in mine), openings)
+    return Side(direction, "", tuple(policy_name(policy) for policy in mine), openings)
 
 
 def _opening(
-    world: World,
-    policy: Object,
-    direction: Direction,
-    number: int,
-    rule: Object,
-    peer: End,
-    protocol: str,
-    destination: End,
+    world: World, at: str, direction: Direction, name: str, rule: Object, peer: End, protocol: str, destination: End
 ) -> Opening:
-    name = f"{_name(policy)} {direction}[{number}]"
-    peers = rule.get("from" if direction == "ingress" else "to")
-    # A missing or empty list of peers names everybody.
-    doubts = [_doubt(world, policy, one, peer) for one in peers] if peers else [""]
-    named = [doubt for doubt in doubts if doubt is not None]
+    found = [naming(world, at, one, peer) for one in peers(rule, direction)] or [""]
+    named = [doubt for doubt in found if doubt is not None]
     if not named:
         return Opening(name, refusal=f"it does not name {peer.name}")
     ports = union(_ports(rule, protocol, destination))
     if not ports:
         return Opening(name, refusal=f"it opens no {protocol} port of {destination.name}")
-    return Opening(name, ports, "" if "" in named else named[0])
+    return Opening(name, ports, min(named))  # "" where any is certain; else the same one, in whatever order they stand
 
 
-def _doubt(world: World, policy: Object, named: Object, peer: End) -> str | None:
-    """None where a peer of a rule doesn't name the other end, "" where it does, else why that isn't certain."""
+def naming(world: World, at: str, named: Object, peer: End) -> str | None:
+    """None where a peer of a rule doesn't name the other end, "" where it does, else why that isn't certain.
+
+    at: the namespace of the policy.
+    """
     block = named.get("ipBlock")
     if block is not None:
         if isinstance(peer, Outside):
             return "" if holds(block, peer.first) else None
         # A pod on its node's network has a node's address, whatever pods take.
-        return _BLOCK if may_hold_a_pod(block, () if peer.host_network else world.pod_networks) else None
-    if isinstance(peer, Outside):
-        return None
-    if named.get("namespaceSelector") is None:
-        if peer.namespace != policy["metadata"].get("namespace", "default"):
-            return None
-    elif not matches(named["namespaceSelector"], namespace_labels(world, peer.namespace)):
+        return BLOCK if may_hold_a_pod(block, () if peer.host_network else world.pod_networks) else None
+    if isinstance(peer, Outside) or not within(world, at, named, peer.namespace):
         return None
     if named.get("podSelector") is not None and not matches(named["podSelector"], peer.labels):
         return None
-    return _HOST if peer.host_network else ""
+    return HOST if peer.host_network else ""
+
+
+def within(world: World, at: str, named: Object, namespace: str) -> bool:
+    """Whether a peer with selectors names pods of this namespace: its policy's own, or those that it selects."""
+    if named.get("namespaceSelector") is None:
+        return namespace == at
+    return matches(named["namespaceSelector"], namespace_labels(world, namespace))
 
 
 def namespace_labels(world: World, name: str) -> Mapping[str, str]:
@@ -223,7 +242,3 @@ def _ports(rule: Object, protocol: str, destination: End) -> list[Range]:
         elif isinstance(destination, Pod):
             found += [(n, n) for name, proto, n in destination.ports if name == port and proto == protocol]
     return found
-
-
-def _name(policy: Object) -> str:
-    return f"{policy['metadata'].get('namespace', 'default')}/{policy['metadata']['name']}"
