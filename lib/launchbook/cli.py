@@ -141,6 +141,9 @@ def reach(
         tuple[Path, Path] | None,
         typer.Option(metavar="OLD NEW", help="Say what a change from these manifests to those opens and closes."),
     ] = None,
+    needs: Annotated[
+        bool, typer.Option("--needs", help="Say of each policy and rule whether deleting it alone would be noticed.")
+    ] = False,
     pod_network: Annotated[
         list[str] | None,
         typer.Option(
@@ -154,12 +157,16 @@ def reach(
     from launchbook.isolation.files import command
 
     networks = pod_network or []
-    if bool(paths) == bool(diff) or (diff and explain):
-        raise ParametersError("reach takes manifests, with --explain or without, or else --diff OLD NEW alone.")
+    if bool(paths) == bool(diff) or sum(map(bool, (diff, explain, needs))) > 1:
+        raise ParametersError(
+            "reach takes manifests, with --explain, --needs or neither, or else --diff OLD NEW alone."
+        )
     if diff:
         sys.stdout.write(between.diff(*diff, networks))
     elif explain:
         sys.stdout.write(between.explain(paths or [], *explain, networks))
+    elif needs:
+        sys.stdout.write(between.needed(paths or [], networks))
     else:
         sys.stdout.write(command(paths or [], networks))
 

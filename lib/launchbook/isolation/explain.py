@@ -1,4 +1,4 @@
-"""`launchbook reach --explain` and `--diff`: which rules decide between two ends, and what a change opens and closes."""
+"""`launchbook reach --explain`, `--diff` and `--needs`: which rules decide, what a change does, what could be deleted."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from pathlib import Path
 from launchbook.errors import ParametersError
 from launchbook.isolation.blocks import Outside, outside
 from launchbook.isolation.files import load, pairs, ports_text, words
+from launchbook.isolation.needs import Notice, needs
 from launchbook.isolation.ranges import Range, intersect, subtract, union
 from launchbook.isolation.reach import PROTOCOLS, Answer, End, Pod, Side, World, reach, selects, sides
 from launchbook.isolation.table import Table
 from launchbook.strict_yaml import nearest
 
+NEEDS_COLUMNS = ("policy", "rule", "needed", "because")
 DIFF_COLUMNS = ("source", "destination", "protocol", "opened", "closed", "unknown", "because")
 
 
@@ -73,6 +75,32 @@ def _end(name: str, pods: Sequence[Pod], parts: Sequence[Outside]) -> End:
 
 def _number(address: str) -> int:
     return int(ipaddress.ip_address(address))
+
+
+def needed(paths: Sequence[Path], networks: Sequence[str] = ()) -> str:
+    """CSV text with a row for each policy (`rule` is empty) and for each of its rules: NEEDS_COLUMNS.
+
+    needed: `yes` where some pair's answer would be another without it alone, and one such pair; else `no`, and why.
+    paths, networks: see files.load(), which says too what is raised.
+    """
+    world, pods = load(paths, networks)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(NEEDS_COLUMNS)
+    for need in needs(Table(world, [*pods, *outside(world.policies)])):
+        because = f"without it {_notice(need.notice)}" if need.notice else need.because
+        writer.writerow([need.policy, need.rule, "yes" if need.notice else "no", because])
+    return text.getvalue()
+
+
+def _notice(notice: Notice) -> str:
+    source, destination = notice.source.name, notice.destination.name
+    other = f"another pod of {destination}" if source == destination else destination
+    before, after = (
+        f"{ports_text(sure)}{f' and perhaps {ports_text(unsure)}' if unsure else ''}"
+        for sure, unsure in (notice.before, notice.after)
+    )
+    return f"{source} -> {other}, {notice.protocol}: {after} instead of {before}"
 
 
 def diff(old: Path, new: Path, networks: Sequence[str] = ()) -> str:
