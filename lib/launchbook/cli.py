@@ -86,7 +86,7 @@ def close(folder: Folder) -> None:
     from launchbook.pages import render
     from launchbook.record import Log
 
-    files = RunFolder(folder)
+    files = RunFolder.existing(folder)
     verdict = close_run(files, Log(files.evidence / "batch.jsonl"), render)
     _print_verdict(verdict, files.path.parent.parent)
     raise typer.Exit(verdict["exit_code"])
@@ -102,7 +102,7 @@ def verify(
     from launchbook.folder import RunFolder
     from launchbook.parameters_file import load
 
-    files = RunFolder(folder)
+    files = RunFolder.existing(folder)
     differs = seal.verify(files)
     if live:
         from launchbook.cluster import Cluster
@@ -126,7 +126,7 @@ def compare(before: Folder, after: Folder) -> None:
     from launchbook import seal
     from launchbook.folder import RunFolder
 
-    lines = seal.compare(RunFolder(before), RunFolder(after))
+    lines = seal.compare(RunFolder.existing(before), RunFolder.existing(after))
     typer.echo("\n".join(lines) or "nothing changed: same verdict, same checks, same subject")
 
 

@@ -78,6 +78,11 @@ class Cluster:
         or the cluster is another one. Nothing was touched then.
         """
         path = str(parameters.kubeconfig) if parameters.kubeconfig else None
+        if parameters.kubeconfig and not parameters.kubeconfig.exists():
+            raise ClusterError(
+                f"there is no kubeconfig {path}. Name yours under `cluster.kubeconfig`; the lab's is written by "
+                "`make lab`. Nothing was touched."
+            )
         configuration = Configuration()
         try:
             config.load_kube_config(

@@ -6,6 +6,7 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from launchbook.errors import ParametersError
 
 class RunFolder:
     """Where everything of one run is. Knows paths, nothing else."""
@@ -22,6 +23,17 @@ class RunFolder:
     def id(self) -> str:
         """`2026-11-23-190512z-lab`: also a valid label value and Lease holder."""
         return f"{self.path.parent.name}-{self.path.name}".lower()
+
+    @classmethod
+    def existing(cls, path: Path) -> RunFolder:
+        """A folder that a run made. Raises ParametersError where it isn't one."""
+        folder = cls(path)
+        if not (folder.evidence / "batch.jsonl").is_file() or not folder.verdict.is_file():
+            raise ParametersError(
+                f"{path} is no run folder: it lacks evidence/batch.jsonl or verdict.json. Name one such as "
+                "outputs/latest. Nothing was touched."
+            )
+        return folder
 
     @classmethod
     def create(cls, outputs: Path, environment: str, now: datetime) -> RunFolder:

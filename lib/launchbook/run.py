@@ -306,7 +306,7 @@ def start(subject: str, namespace: Mapping[str, Any]) -> Run:
         overrides["confirm"] = namespace["confirm"]
     read_only = bool(namespace.get("read_only"))
     if namespace.get("run_folder"):
-        folder = RunFolder(Path(namespace["run_folder"]))
+        folder = RunFolder.existing(Path(namespace["run_folder"]))
         resolved = load(folder.parameters, overrides)
         frozen = read_evidence(folder.evidence / "origins.json") or {}
         resolved = Resolved(
@@ -317,10 +317,6 @@ def start(subject: str, namespace: Mapping[str, Any]) -> Run:
             },
         )
         opened = Log(folder.evidence / "batch.jsonl").read()
-        if not opened:
-            raise ParametersError(
-                f"{folder.path} is no run folder: it has no evidence/batch.jsonl. Nothing was touched."
-            )
         run = Run(folder, track, resolved, read_only=read_only or opened[0]["read_only"])
     else:
         path = _find(Path(str(namespace.get("environment", "parameters/lab.yaml"))))
