@@ -19,7 +19,7 @@ from lab.node import Node
 from lab.progress import Steps
 from lab.state import Record
 
-DEFAULT_NODES = 2
+DEFAULT_NODES = 3
 CONTAINERD_TIMEOUT = 20.0  # s
 START_TIMEOUT = 20.0  # s
 REMOVAL_TIMEOUT = 30.0  # s
@@ -38,7 +38,7 @@ class Lab:
         self.steps = steps or Steps(quiet=True)
 
     def up(self, nodes: int | None = None, without: Sequence[str] = ()) -> dict[str, Any]:
-        """Bring the lab up with `nodes` nodes (2 unless it is up already) and give its status.
+        """Bring the lab up with `nodes` nodes (3 unless it is up already) and give its status.
 
         What runs stays, a component that ended is started again, nodes are added where more are asked for, and a
         lab that lost a whole machine (a crash, a reboot) is made anew. `without` names components that are never

@@ -120,9 +120,9 @@ def _eventually(condition: Callable[[], Any], timeout: float = 60, every: float 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[LabCluster]:
-    """A lab of two nodes, brought up at first use and removed at the end of the session."""
+    """A lab as `lab up` makes it, three nodes, brought up at first use and removed at the end of the session."""
     started = Lab(os.environ.get("LAUNCHBOOK_TEST_LAB", "tests"))
-    status = started.up(2)
+    status = started.up()
     try:
         program, kubeconfig = started.kubectl()
         yield LabCluster(started.name, program, kubeconfig, Path(status["kubeconfig"]["launchbook"]))

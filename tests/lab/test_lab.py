@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import json
 import os
 import signal
@@ -74,6 +75,7 @@ def test_every_component_runs_and_status_says_so(lab: LabCluster) -> None:
         f"{lab.name}-control": {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"},
         f"{lab.name}-node-1": workers,
         f"{lab.name}-node-2": workers,
+        f"{lab.name}-node-3": workers,
     }
     for machine in status["machines"]:
         for item in machine["components"]:
@@ -89,7 +91,7 @@ def test_every_node_is_ready_at_the_address_that_status_says(lab: LabCluster) ->
         assert conditions["Ready"] == "True"
         addresses = {item["type"]: item["address"] for item in node["status"]["addresses"]}
         assert addresses["InternalIP"] == _machine(status, node["metadata"]["name"])["address"]
-    assert len(nodes) == 2
+    assert len(nodes) == 3
 
 
 def test_up_again_changes_nothing(lab: LabCluster) -> None:
@@ -102,7 +104,7 @@ def test_up_again_changes_nothing(lab: LabCluster) -> None:
 
 
 def test_fewer_nodes_than_there_are_need_a_new_lab(lab: LabCluster) -> None:
-    with pytest.raises(LabError, match="has 2 nodes; to have 1, end it first"):
+    with pytest.raises(LabError, match="has 3 nodes; to have 1, end it first"):
         Lab(lab.name).up(1)
 
 
@@ -173,6 +175,14 @@ def _fetch(cluster: LabCluster, pod: str, url: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
     said: list[str] = (done.stdout + done.stderr).splitlines()
     return [line for line in said if not line.startswith("command terminated")][-1]
+
+
+def test_a_pod_has_an_address_of_its_own_nodes_range(lab: LabCluster, people: dict[str, str]) -> None:
+    status = Lab(lab.name).status()
+    ranges = [ipaddress.ip_network(_machine(status, f"{lab.name}-node-{n}")["pods"]) for n in (1, 2, 3)]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(ranges, 2))
+    for pod, node in (("one", 0), ("two", 1), ("three", 1)):
+        assert ipaddress.ip_address(people[pod]) in ranges[node]
 
 
 def test_pods_reach_pods_of_their_own_and_of_another_node(lab: LabCluster, people: dict[str, str]) -> None:

@@ -24,12 +24,8 @@ def budgets(run: Run) -> dict[str, Any]:
     a source's labels counts in a budget, so each is read once the run's own pods are gone and the status says so.
     """
     found: dict[str, Any] = {"problem": None, "budgets": []}
-    namespaces = {
-        *run.parameters.manifests.namespaces,
-        *(name.partition("/")[0] for name in run.parameters.disruption.budgets),
-    }
     try:
-        live, pods = settled(run, sorted(namespaces))
+        live, pods = settled(run, namespaces_of(run))
     except ClusterError as error:
         found["problem"] = f"The budgets could not be read: {error}"
         return found
@@ -53,6 +49,12 @@ def budgets(run: Run) -> dict[str, Any]:
         )
     run.evidence("disruption/budgets.json", found)
     return found
+
+
+def namespaces_of(run: Run) -> list[str]:
+    """The namespaces whose budgets are read: those under launch, and those of `disruption.budgets`."""
+    named = (name.partition("/")[0] for name in run.parameters.disruption.budgets)
+    return sorted({*run.parameters.manifests.namespaces, *named})
 
 
 def settled(run: Run, namespaces: Sequence[str]) -> tuple[dict[str, Object], dict[str, list[Object]]]:
@@ -81,7 +83,7 @@ def unsettled(budget: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> s
     maxUnavailable make it ask the pods' owners instead (https://kubernetes.io/docs/tasks/run-application/configure-pdb).
     """
     fitting = [pod for pod in pods if _selects(budget, pod)]
-    if ours := [pod["metadata"]["name"] for pod in fitting if RUN_LABEL in (pod["metadata"].get("labels") or {})]:
+    if ours := [pod["metadata"]["name"] for pod in fitting if of_a_run(pod)]:
         return f"{', '.join(ours)} of a run still counts in it"
     counted = (budget.get("status") or {}).get("expectedPods", 0)
     # Whether it counts those that ended is the controller's own affair.
@@ -104,9 +106,14 @@ def is_ready(pod: Object) -> bool:
     )
 
 
+def of_a_run(pod: Mapping[str, Any]) -> bool:
+    """Whether a run started it."""
+    return RUN_LABEL in (pod["metadata"].get("labels") or {})
+
+
 def _of_the_system(pod: Mapping[str, Any]) -> bool:
     ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
-    return RUN_LABEL not in (pod["metadata"].get("labels") or {}) and not ended
+    return not of_a_run(pod) and not ended
 
 
 def _selects(budget: Mapping[str, Any], pod: Mapping[str, Any]) -> bool:
