@@ -43,7 +43,10 @@ def build() -> None:
 @app.command()
 def up(
     name: Name = "lab",
-    nodes: Annotated[int | None, typer.Option(help="How many nodes, each with a kubelet and a pod range of its own; 3 for a new lab.")] = None,
+    nodes: Annotated[
+        int | None,
+        typer.Option(help="How many nodes; 3 for a new lab."),
+    ] = None,
     without: Annotated[
         list[str] | None, typer.Option(help="Leave out COMPONENT@MACHINE (a fault for tests); may be repeated.")
     ] = None,

@@ -120,6 +120,10 @@ class Disruption(Model):
     budgets: tuple[str, ...] = ()  # namespace/name; empty: every budget in the manifests' namespaces
     evict: tuple[str, ...] = ()  # namespace/name of the budgets to prove, where `allow` has evict
     ready_timeout: Seconds = 120.0  # s, from the eviction to a Ready replacement
+    request_interval: Seconds = Field(
+        0.05, gt=0
+    )  # s, between requests to the protected Service meanwhile (with `load`)
+    request_timeout: Seconds = Field(2.0, gt=0)  # s, after which one of them counts as failed
 
 
 class Request(Model):

@@ -1,4 +1,5 @@
-"""The proof of a budget: one eviction allowed, the next at once refused by it, and everything ready again."""
+"""The proof of a budget: one eviction allowed, the next at once refused by it, everything ready again, and requests
+answered meanwhile."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import time
 from typing import Any
 
 from launchbook.disruption.observe import is_ready, settled, unsettled, workload_pods
+from launchbook.disruption.requests import Target, finish, sending, target
 from launchbook.errors import ClusterError
 from launchbook.run import Run
 from launchbook.selector import matches
@@ -16,12 +18,16 @@ _MOST = 2  # evictions for one proof: a budget that allows more is not worn down
 
 
 def evict(run: Run) -> dict[str, Any]:
-    """{"problem", "proofs": [{"name", "problem", "allowed", "evictions": [...], "refused": {...}, "healthy": [...], ...}]}.
+    """{"problem", "thresholds", "proofs": [{"name", "problem", "allowed", "evictions": [...], "refused": {...}, "healthy":
+    [...], "requests": {...}, ...}]}.
 
     For each budget under `disruption.evict`. A refused eviction is tried as a dry run: were it allowed, nothing is lost.
-    healthy: [seconds since the first eviction, pods ready] while it recovered; recovered: seconds, None if it did not.
+    healthy: [seconds since the first eviction, pods ready] while it recovered; recovered: seconds, None if it did not;
+    requests: what those sent meanwhile met, see requests.Requests.since(), None where none was sent: unasked says why;
+    thresholds: what the scenario asks of http_req_failed, which bounds them.
     """
-    found: dict[str, Any] = {"problem": None, "proofs": []}
+    bounds = list(run.parameters.load.thresholds.get("http_req_failed", ()))
+    found: dict[str, Any] = {"problem": None, "thresholds": bounds, "proofs": []}
     names = run.parameters.disruption.evict
     if not names:
         found["problem"] = "The parameters name no budget to prove under `disruption.evict`."
@@ -37,7 +43,7 @@ def evict(run: Run) -> dict[str, Any]:
 def _proof(run: Run, name: str) -> dict[str, Any]:
     proof: dict[str, Any] = {
         "name": name, "problem": None, "allowed": None, "desired": None, "evictions": [], "refused": None,
-        "healthy": [], "recovered": None,
+        "healthy": [], "recovered": None, "requests": None, "unasked": "",
     }  # fmt: skip
     namespace = name.partition("/")[0]
     try:
@@ -57,11 +63,37 @@ def _proof(run: Run, name: str) -> dict[str, Any]:
                 f"It allows {allowed} disruptions with {len(ready)} pods ready; a proof needs one or two, and a pod more."
             )
             return proof
-        _try(run, namespace, ready, allowed, proof)
-        _recover(run, namespace, budget, len(ready), proof)
+        asked = target(run, budget, [p for p in pods[namespace] if p["metadata"]["name"] in ready])
+        if isinstance(asked, Target):
+            _under_requests(run, asked, budget, ready, proof)
+        else:
+            proof["unasked"] = asked
+            _evict(run, budget, ready, proof)
     except ClusterError as error:
         proof["problem"] = str(error)
     return proof
+
+
+def _under_requests(run: Run, asked: Target, budget: Object, ready: list[str], proof: dict[str, Any]) -> None:
+    """Evicts only once the requests are answered: a Service that is down already is left alone."""
+    run.progress(f"sending requests to {asked.to}", 0.1)
+    with sending(run, asked) as requests:
+        if requests.problem:
+            proof["problem"] = (
+                f"Nothing was evicted, since requests to {asked.to} can't be measured: {requests.problem}."
+            )
+            return
+        began = time.monotonic()
+        _evict(run, budget, ready, proof)
+        finish(run, requests)
+        proof["requests"] = requests.since(began)
+
+
+def _evict(run: Run, budget: Object, ready: list[str], proof: dict[str, Any]) -> None:
+    namespace = budget["metadata"]["namespace"]
+    began = time.monotonic()
+    _try(run, namespace, ready, proof["allowed"], proof)
+    _recover(run, namespace, budget, len(ready), began, proof)
 
 
 def _try(run: Run, namespace: str, ready: list[str], allowed: int, proof: dict[str, Any]) -> None:
@@ -82,12 +114,11 @@ def _try(run: Run, namespace: str, ready: list[str], allowed: int, proof: dict[s
     }
 
 
-def _recover(run: Run, namespace: str, budget: Object, wanted: int, proof: dict[str, Any]) -> None:
-    """Watches until as many pods are ready as before, and none of the evicted ones among them."""
+def _recover(run: Run, namespace: str, budget: Object, wanted: int, began: float, proof: dict[str, Any]) -> None:
+    """Watches until as many pods are ready as before, and none of the evicted ones among them. began: monotonic, s."""
     run.progress(f"waiting until {proof['name']} is whole again", 0.7)
-    if not proof["evictions"]:
+    if not any(one["status"] < 300 for one in proof["evictions"]):
         return
-    began = time.monotonic()
     dipped = False
     while (spent := time.monotonic() - began) <= run.parameters.disruption.ready_timeout:
         count = len(_ready(run, namespace, budget))

@@ -191,7 +191,9 @@ class _Loop:
         """Why a pod that is left is never evicted."""
         mine = covering(pod, self.budgets)
         if len(mine) > 1:
-            return f"it is in {len(mine)} budgets ({', '.join(b['name'] for b in mine)}), which an eviction refuses (500)"
+            return (
+                f"it is in {len(mine)} budgets ({', '.join(b['name'] for b in mine)}), which an eviction refuses (500)"
+            )
         ledger = self.ledgers[mine[0]["name"]]
         budget, name = ledger.budget, mine[0]["name"]
         if budget["failed"]:

@@ -54,14 +54,14 @@ def unsure(pod: Facts) -> str | None:
 
 
 def _unfit(pod: Facts, node: Facts) -> str:
-    spec = pod["spec"]
-    taints = [*node["taints"], *([_CORDON] if node["unschedulable"] else [])]
-    for taint in taints:
+    return _tainted(pod["spec"], node) or _wants(pod["spec"], node)
+
+
+def _tainted(spec: Mapping[str, Any], node: Facts) -> str:
+    for taint in [*node["taints"], *([_CORDON] if node["unschedulable"] else [])]:
         hard = taint["effect"] in ("NoSchedule", "NoExecute")
         if hard and not any(_tolerates(toleration, taint) for toleration in spec.get("tolerations") or ()):
             return "is cordoned" if taint["key"] == _CORDON["key"] else f"has the taint {_taint(taint)}"
-    if wanted := _wants(spec, node):
-        return wanted
     return ""
 
 
@@ -136,12 +136,9 @@ def _skewed(pod: Facts, node: Facts, leaving: str, nodes: Sequence[Facts], place
             return f"lacks the label {key} of its topology spread"
         honest = spread.get("nodeTaintsPolicy") == "Honor"
         chosen = spread.get("nodeAffinityPolicy", "Honor") == "Honor"
-        counting = [
-            n for n in nodes
-            if key in n["labels"]
-            and not (chosen and _wants(pod["spec"], n))
-            and not (honest and (n["name"] == leaving or _unfit({"spec": {**pod["spec"], "nodeSelector": None, "affinity": None}}, n)))
-        ]  # fmt: skip
+        counting = [n for n in nodes if key in n["labels"] and not (chosen and _wants(pod["spec"], n))]
+        if honest:
+            counting = [n for n in counting if n["name"] != leaving and not _tainted(pod["spec"], n)]
         where = {n["name"]: n["labels"][key] for n in counting}
         counts = Counter(dict.fromkeys(where.values(), 0))
         counts.update(where[p["node"]] for p in placed if p["node"] in where and _peer(spread, pod, p))

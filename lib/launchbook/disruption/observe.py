@@ -18,7 +18,7 @@ _POLL = 0.5  # s
 
 def budgets(run: Run) -> dict[str, Any]:
     """{"problem", "budgets": [{"name", "budget" (None where absent), "pods": [name], "shared": [pod also in another],
-    "unsettled": why its status can't be gone by, or None}]}.
+    "unsettled": why its status can't be gone by, or None, "bare": [pod that no controller owns], "crashing": [pod]}]}.
 
     The budgets are those that `disruption.budgets` names, else every one of the namespaces under launch. A probe pod in
     a source's labels counts in a budget, so each is read once the run's own pods are gone and the status says so.
@@ -30,14 +30,14 @@ def budgets(run: Run) -> dict[str, Any]:
         found["problem"] = f"The budgets could not be read: {error}"
         return found
     selected = {
-        name: [p["metadata"]["name"] for p in pods[_home(name)] if _selects(item, p) and _of_the_system(p)]
-        for name, item in live.items()
+        name: [p for p in pods[_home(name)] if _selects(item, p) and _of_the_system(p)] for name, item in live.items()
     }
+    names = {name: [p["metadata"]["name"] for p in its] for name, its in selected.items()}
     for name in run.parameters.disruption.budgets or sorted(live):
-        mine = selected.get(name, [])
+        mine = names.get(name, [])
         others = {
             pod
-            for other, its in selected.items()
+            for other, its in names.items()
             if other != name and _home(other) == _home(name)
             for pod in its
             if pod in mine
@@ -45,8 +45,12 @@ def budgets(run: Run) -> dict[str, Any]:
         item = live.get(name)
         reason = unsettled(item, pods[_home(name)]) if item else None
         found["budgets"].append(
-            {"name": name, "budget": item, "pods": mine, "shared": sorted(others), "unsettled": reason}
-        )
+            {
+                "name": name, "budget": item, "pods": mine, "shared": sorted(others), "unsettled": reason,
+                "bare": [p["metadata"]["name"] for p in selected.get(name, ()) if not owner_of(p)],
+                "crashing": [p["metadata"]["name"] for p in selected.get(name, ()) if is_crashing(p)],
+            }
+        )  # fmt: skip
     run.evidence("disruption/budgets.json", found)
     return found
 
@@ -104,6 +108,18 @@ def is_ready(pod: Object) -> bool:
     return not pod["metadata"].get("deletionTimestamp") and any(
         c["type"] == "Ready" and c["status"] == "True" for c in conditions
     )
+
+
+def owner_of(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The controller that recreates a pod, or None where there is none."""
+    return next((o for o in pod["metadata"].get("ownerReferences") or () if o.get("controller")), None)
+
+
+def is_crashing(pod: Mapping[str, Any]) -> bool:
+    """Whether a container of it waits to be started again after a crash."""
+    status = pod.get("status") or {}
+    states = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
+    return any(((s.get("state") or {}).get("waiting") or {}).get("reason") == "CrashLoopBackOff" for s in states)
 
 
 def of_a_run(pod: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from launchbook.disruption.observe import is_ready, namespaces_of, of_a_run, settled, unsettled
+from launchbook.disruption.observe import is_crashing, is_ready, namespaces_of, of_a_run, owner_of, settled, unsettled
 from launchbook.errors import ClusterError
 from launchbook.run import Run
 from launchbook.workloads import workloads
@@ -68,11 +68,9 @@ def _node(item: Mapping[str, Any]) -> Object:
 
 def _pod(item: Object) -> Object:
     meta, spec, status = item["metadata"], item["spec"], item.get("status") or {}
-    owner = next((o for o in meta.get("ownerReferences") or () if o.get("controller")), None)
+    owner = owner_of(item)
     volumes = spec.get("volumes") or ()
     claims = [v["persistentVolumeClaim"]["claimName"] for v in volumes if v.get("persistentVolumeClaim")]
-    states = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
-    waiting = [((s.get("state") or {}).get("waiting") or {}).get("reason") for s in states]
     return {
         "namespace": meta["namespace"], "name": meta["name"], "node": spec.get("nodeName"),
         "labels": meta.get("labels") or {}, "owner": [owner["kind"], owner["name"]] if owner else None,
@@ -80,7 +78,7 @@ def _pod(item: Object) -> Object:
         "mirror": "kubernetes.io/config.mirror" in (meta.get("annotations") or {}),
         "emptydir": any(v.get("emptyDir") is not None for v in volumes),
         "claims": claims + [v["name"] for v in volumes if v.get("ephemeral")],
-        "crashing": "CrashLoopBackOff" in waiting, "seconds": _seconds(item) if is_ready(item) else None,
+        "crashing": is_crashing(item), "seconds": _seconds(item) if is_ready(item) else None,
         "spec": {key: spec[key] for key in _SCHEDULING if spec.get(key)},
     }  # fmt: skip
 
@@ -121,7 +119,7 @@ def _workloads(read: Mapping[str, list[Object]]) -> list[Object]:
     ]  # fmt: skip
 
 
-def _owned(item: Object, owner: Object) -> bool:
+def _owned(item: Object, owner: Mapping[str, Any]) -> bool:
     wanted = (owner["kind"], owner["metadata"]["name"], owner["metadata"]["namespace"])
     owners = item["metadata"].get("ownerReferences") or ()
     return any((o["kind"], o["name"], item["metadata"]["namespace"]) == wanted for o in owners if o.get("controller"))

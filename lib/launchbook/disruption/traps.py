@@ -9,7 +9,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from launchbook.disruption.drain import covering
 from launchbook.disruption.fit import Facts
 from launchbook.selector import matches
 
@@ -69,15 +68,13 @@ def unprotected(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def idle(found: Mapping[str, Any]) -> list[str]:
-    """The budgets that select no pod, and those that promise none of their pods."""
-    told = []
-    for budget in found["budgets"]:
-        if not any(budget in covering(pod, found["budgets"]) for pod in found["pods"]):
-            told.append(f"budget {budget['name']} selects no pod")
-        elif budget["desired"] == 0 and not budget["failed"]:
-            told.append(f"budget {budget['name']} ({asks(budget['spec'])}) promises none of its pods")
-    return told
+def hollow(found: Mapping[str, Any]) -> list[str]:
+    """The budgets that keep none of the pods that they select."""
+    return [
+        f"budget {b['name']} ({asks(b['spec'])}) keeps none of its {b['expected']} pods"
+        for b in found["budgets"]
+        if b["desired"] == 0 and b["expected"] and not b["failed"]
+    ]
 
 
 def _budgets_of(workload: Facts, found: Mapping[str, Any]) -> list[Facts]:

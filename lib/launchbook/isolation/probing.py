@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from launchbook.errors import ClusterError
+from launchbook.guise import captors, captured
 from launchbook.isolation.canary import PORT, listener, prober, scratch
 from launchbook.isolation.connect import Target, connect
-from launchbook.isolation.guise import captors, captured
 from launchbook.isolation.targets import destinations, targets
 from launchbook.parameters import Edge, Source
 from launchbook.pods import await_running, drop_namespace, ensure_namespace

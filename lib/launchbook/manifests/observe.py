@@ -17,7 +17,9 @@ from launchbook.run import RUN_LABEL, Run
 
 Object = dict[str, Any]
 _READS = (("pods", ""), ("services", ""), ("networkpolicies", "networking.k8s.io"),
-          ("poddisruptionbudgets", "policy"), ("endpointslices", "discovery.k8s.io"), ("events", ""))  # fmt: skip
+          ("poddisruptionbudgets", "policy"), ("endpointslices", "discovery.k8s.io"), ("events", ""),
+          ("deployments", "apps"), ("statefulsets", "apps"), ("replicasets", "apps"), ("replicationcontrollers", ""),
+          ("horizontalpodautoscalers", "autoscaling"))  # fmt: skip
 _PODS = (("create", "pods", "", ""), ("delete", "pods", "", ""), ("create", "pods", "", "exec"))
 _POLICIES = (
     ("create", "networkpolicies", "networking.k8s.io", ""),

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from launchbook.guise import captured
 from launchbook.isolation.beyond import beyond, told
-from launchbook.isolation.guise import captured
 
 LABELS = {"app": "x", "launchbook.io/run": "r"}
 
