@@ -83,9 +83,24 @@ def _needs(run: Run, rendered: Rendered) -> Iterator[Need]:
         yield from (("create", "namespaces", "", "", ""), ("delete", "namespaces", "", "", ""))
         yield from ((*need, scratch) for need in (*_PODS, *_POLICIES))
         yield from ((*need, edge.source.namespace) for edge in given.isolation.edges for need in _PODS)
+    if run.allowed("evict") and run.allowed("load"):
+        yield from _sending(run)
     if run.allowed("load") and given.load.generator.where == "pod":
         maps = (("create", "configmaps", "", ""), ("delete", "configmaps", "", ""))
         yield from ((*need, given.load.generator.namespace) for need in (*_PODS, *maps))
+
+
+def _sending(run: Run) -> Iterator[Need]:
+    """The pod that sends requests while a budget is proved runs where one of these sources is."""
+    given = run.parameters
+    proved = {name.partition("/")[0] for name in given.disruption.evict}
+    sources = [
+        e.source.namespace for e in given.isolation.edges if e.expect == "open" and e.destination.namespace in proved
+    ]
+    behind = given.load.target.service.partition("/")[0] in proved
+    for namespace in (*sources, *([given.load.generator.namespace] if behind else ())):
+        yield from (("create", "pods", "", "", namespace), ("delete", "pods", "", "", namespace))
+        yield "get", "pods", "", "log", namespace
 
 
 def _applying(run: Run, rendered: Rendered) -> Iterator[Need]:

@@ -56,12 +56,15 @@ class Cluster:
 
 
 def run(*allowed: str, granted: Any = lambda *_: True, where: str = "pod") -> Any:
-    source = SimpleNamespace(namespace="outside")
+    source, there = SimpleNamespace(namespace="outside"), SimpleNamespace(namespace="shop")
+    edge = SimpleNamespace(source=source, destination=there, expect="open")
     parameters = SimpleNamespace(
         manifests=SimpleNamespace(namespaces=("shop",)),
         disruption=SimpleNamespace(evict=("shop/b",)),
-        isolation=SimpleNamespace(scratch_namespace="scratch", edges=(SimpleNamespace(source=source),)),
-        load=SimpleNamespace(generator=SimpleNamespace(where=where, namespace="gen")),
+        isolation=SimpleNamespace(scratch_namespace="scratch", edges=(edge,)),
+        load=SimpleNamespace(
+            generator=SimpleNamespace(where=where, namespace="gen"), target=SimpleNamespace(service="shop/web")
+        ),
     )
     return SimpleNamespace(cluster=Cluster(granted), parameters=parameters, allowed=lambda act: act in allowed)
 
@@ -86,11 +89,22 @@ def test_every_kind_that_is_rendered_is_asked_for() -> None:
     }  # fmt: skip
 
 
+def test_what_a_drain_is_simulated_from_is_asked_for() -> None:
+    """Nodes in the whole cluster; workloads and autoscalers where the system is."""
+    rows = rights(run(), Rendered()).to_dict("records")
+    listed = {(r["resource"], r["namespace"]) for r in rows if r["verb"] == "list"}
+    kinds = ("deployments", "statefulsets", "replicasets", "replicationcontrollers", "horizontalpodautoscalers")
+    assert {("nodes", ""), *((kind, "shop") for kind in kinds)} <= listed
+
+
 def test_each_act_needs_its_own_rights() -> None:
     """Probes in the scratch namespace and in each edge's source, evictions where budgets are, the load where it runs."""
     assert asked(run("evict")) == {("create", "pods/eviction", "shop")}
     assert asked(run("load", where="here")) == {("get", "pods/log", "shop")}
     assert {("create", "configmaps", "gen"), ("create", "pods", "gen")} <= asked(run("load"))
+    sending = {(verb, "pods", where) for verb in ("create", "delete") for where in ("outside", "gen")}
+    sending |= {("get", "pods/log", where) for where in ("outside", "gen")}
+    assert sending <= asked(run("evict", "load", where="here"))
     probing = asked(run("probe"))
     assert {("create", "pods/exec", "outside"), ("create", "pods/exec", "scratch")} <= probing
     assert {("create", "networkpolicies", "scratch"), ("delete", "namespaces", "")} <= probing
