@@ -138,6 +138,7 @@ API_DOWN = {
     ("A.ready", "Deployment/kgents-triad/api"): "FAIL",
     ("A.isolation", TO_API): "FAIL",
     ("A.budget", "kgents-triad/api-pdb"): "FAIL",
+    ("A.drain", "nodes"): "FAIL",
 }
 
 
@@ -166,12 +167,17 @@ API_DOWN = {
         ),
         pytest.param(
             replace("nats/nats.yaml", "minAvailable: 2", "minAvailable: 3"),
-            {("A.budget", "kgents-agents/nats-pdb"): "FAIL", ("A.eviction", "kgents-agents/nats-pdb"): "UNKNOWN"},
+            {
+                ("A.budget", "kgents-agents/nats-pdb"): "FAIL",
+                ("A.drain", "nodes"): "FAIL",
+                ("A.eviction", "kgents-agents/nats-pdb"): "UNKNOWN",
+            },
             {
                 (
                     "A.budget",
                     "kgents-agents/nats-pdb",
-                ): "It needs 3 of 3 pods, so no node that runs one can ever be drained."
+                ): "It needs 3 of 3 pods, so no node that runs one can ever be drained.",
+                ("A.drain", "nodes"): "is never evicted: budget kgents-agents/nats-pdb needs all 3 of its pods",
             },
             id="a budget that blocks every drain",
         ),
@@ -209,9 +215,11 @@ def test_a_missing_policy_is_an_outage_with_its_cause(launch: Launch, lab: Any) 
     lab.kubectl("-n", "kgents-triad", "delete", "pods", "-l", "app.kubernetes.io/name=api", "--now")
     verdict = launch(replace("policies/kustomization.yaml", "  - nats-access.yaml\n", ""))
     assert verdict["verdict"] == "NO-GO"
-    # Nobody else reaches NATS either, so what is blocked from it may be down.
+    # Nobody else reaches NATS either, so what is blocked from it may be down, and no pod of it is evicted in earnest.
     unsure = {("A.isolation", edge): "UNKNOWN" for edge in STRANGERS}
+    unsure[("A.eviction", "kgents-agents/nats-pdb")] = "UNKNOWN"
     assert bad(verdict) == API_DOWN | {("A.isolation", FROM_API): "FAIL"} | unsure
+    assert "Nothing was evicted" in because(verdict, "A.eviction", "kgents-agents/nats-pdb")
     assert "ingress: denied by kgents-agents/default-deny-ingress" in because(verdict, "A.isolation", FROM_API)
 
 

@@ -16,7 +16,9 @@ from launchbook.interact import Confirmation
         (True, "shop", True, "Environment shop: confirmed."),
     ],
 )
-def test_a_confirmation(protected: bool, typed: str | None, given: bool, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_confirmation(
+    protected: bool, typed: str | None, given: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The saved notebook holds the sentence, and it is true of what may be changed."""
     confirmation = Confirmation("shop", typed, protected=protected)
     assert confirmation.given is given

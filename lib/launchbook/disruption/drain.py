@@ -15,6 +15,8 @@ from typing import Any
 from launchbook.disruption.fit import Facts, refuge, unsure
 from launchbook.selector import matches
 
+Coverage = Mapping[str, Sequence[Facts]]
+
 
 @dataclass(frozen=True)
 class Step:
@@ -74,7 +76,7 @@ class _Ledger:
 
 def drain(node: str, pods: Sequence[Facts], budgets: Sequence[Facts], nodes: Sequence[Facts]) -> Drain:
     """Follows a drain of `node` to its end, or to where it stands still. See disruption.placement() for what is taken."""
-    return _Loop(node, pods, budgets, nodes).run()
+    return _Loop(node, pods, budgets, nodes, coverage(pods, budgets)).run()
 
 
 def name_of(pod: Facts) -> str:
@@ -87,6 +89,11 @@ def covering(pod: Facts, budgets: Sequence[Facts]) -> list[Facts]:
     return [b for b in budgets if b["namespace"] == pod["namespace"] and matches(b["selector"], pod["labels"])]
 
 
+def coverage(pods: Sequence[Facts], budgets: Sequence[Facts]) -> Coverage:
+    """`namespace/name` of each pod -> the budgets that select it."""
+    return {name_of(pod): covering(pod, budgets) for pod in pods}
+
+
 def bypasses(pod: Facts) -> str | None:
     """Why no budget is asked about a pod, or None where one is."""
     if pod["ending"]:
@@ -95,12 +102,14 @@ def bypasses(pod: Facts) -> str | None:
 
 
 class _Loop:
-    def __init__(self, node: str, pods: Sequence[Facts], budgets: Sequence[Facts], nodes: Sequence[Facts]) -> None:
-        self.node, self.pods, self.budgets, self.nodes = node, pods, budgets, nodes
-        self.ledgers = {
-            b["name"]: _Ledger(b, sum(p["ready"] and not p["ending"] and b in covering(p, budgets) for p in pods))
-            for b in budgets
-        }
+    def __init__(
+        self, node: str, pods: Sequence[Facts], budgets: Sequence[Facts], nodes: Sequence[Facts], cover: Coverage
+    ) -> None:
+        self.node, self.pods, self.nodes, self.cover = node, pods, nodes, cover
+        self.ledgers = {b["name"]: _Ledger(b, 0) for b in budgets}
+        for one in pods:
+            for budget in self._of(one) if one["ready"] and not one["ending"] else ():
+                self.ledgers[budget["name"]].healthy += 1
         self.placed = [p for p in pods if p["node"] and not p["ending"] and bypasses(p) != "finished"]
         self.steps: list[Step] = []
         self.unsure: list[str] = []
@@ -123,9 +132,12 @@ class _Loop:
             tuple(name_of(p) for p in left_out), tuple(self.unsure), self.seconds,
         )  # fmt: skip
 
+    def _of(self, pod: Facts) -> Sequence[Facts]:
+        return self.cover[name_of(pod)]
+
     def _evict(self, pod: Facts) -> bool:
         """Whether the API server grants the eviction now; the budget's figures are those after it."""
-        mine = covering(pod, self.budgets)
+        mine = self._of(pod)
         if why := bypasses(pod):
             self._gone(pod, None, f"{why}: no budget is asked")
             return True
@@ -154,7 +166,7 @@ class _Loop:
         where, nowhere = self._replacement(pod)
         if where:
             self.placed.append({**pod, "node": where})
-        for one in covering(pod, self.budgets) if pod["ready"] and not pod["ending"] else ():
+        for one in self._of(pod) if pod["ready"] and not pod["ending"] else ():
             if where:
                 self.ledgers[one["name"]].coming.append(pod)
             else:
@@ -171,7 +183,7 @@ class _Loop:
 
     def _replacements(self, waiting: Sequence[Facts]) -> bool:
         """Lets the replacements on their way be Ready; whether there were any that a waiting pod's budget counts."""
-        asked = {b["name"] for p in waiting for b in covering(p, self.budgets)}
+        asked = {b["name"] for p in waiting for b in self._of(p)}
         coming = [(ledger, p) for name, ledger in self.ledgers.items() if name in asked for p in ledger.coming]
         if not coming:
             return False
@@ -189,7 +201,7 @@ class _Loop:
 
     def _why(self, pod: Facts) -> str:
         """Why a pod that is left is never evicted."""
-        mine = covering(pod, self.budgets)
+        mine = self._of(pod)
         if len(mine) > 1:
             return (
                 f"it is in {len(mine)} budgets ({', '.join(b['name'] for b in mine)}), which an eviction refuses (500)"
@@ -211,15 +223,12 @@ class _Loop:
 
     def _sick(self, budget: Facts) -> Iterator[str]:
         for pod in self.pods:
-            if not pod["ready"] and not bypasses(pod) and budget in covering(pod, self.budgets):
+            if not pod["ready"] and not bypasses(pod) and budget in self._of(pod):
                 yield name_of(pod) + (" (crash-looping)" if pod["crashing"] else "")
 
 
 def drains(found: Mapping[str, Any]) -> list[Drain]:
     """A drain of every node on which a pod of the system runs, each from the same start. found: see disruption.placement()."""
-    used = {p["node"] for p in found["pods"] if p["node"]}
-    return [
-        drain(node["name"], found["pods"], found["budgets"], found["nodes"])
-        for node in found["nodes"]
-        if node["name"] in used
-    ]
+    pods, budgets, nodes = found["pods"], found["budgets"], found["nodes"]
+    used, cover = {p["node"] for p in pods if p["node"]}, coverage(pods, budgets)
+    return [_Loop(node["name"], pods, budgets, nodes, cover).run() for node in nodes if node["name"] in used]

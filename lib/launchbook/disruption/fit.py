@@ -7,12 +7,13 @@ nodeSelector, required node affinity, required anti-affinity and hard topology s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from launchbook.selector import matches
 
 Facts = Mapping[str, Any]
+Rule = Callable[[Facts], str]  # why a node won't do, or nothing
 _CORDON = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 
 
@@ -22,12 +23,12 @@ def refuge(pod: Facts, leaving: str, nodes: Sequence[Facts], placed: Sequence[Fa
     pod and nodes as disruption.placement() gives them; placed: every other pod that runs, each with its node. Of several
     nodes the one with the fewest of the same owner's pods is given.
     """
-    reasons: dict[str, str] = {}
-    for node in nodes:
-        if node["name"] != leaving:
-            reasons[node["name"]] = _unfit(pod, node) or _crowded(pod, node, nodes, placed) or _skewed(
-                pod, node, leaving, nodes, placed
-            )  # fmt: skip
+    rules = [*_crowds(pod, nodes, placed), *_skews(pod, leaving, nodes, placed)]
+    reasons = {
+        node["name"]: _unfit(pod, node) or next((why for rule in rules if (why := rule(node))), "")
+        for node in nodes
+        if node["name"] != leaving
+    }
     free = [name for name, why in reasons.items() if not why]
     if free:
         peers = Counter(p["node"] for p in placed if p["owner"] == pod["owner"])
@@ -112,39 +113,42 @@ def _taint(taint: Mapping[str, Any]) -> str:
     return f"{taint['key']}{value}:{taint['effect']}"
 
 
-def _crowded(pod: Facts, node: Facts, nodes: Sequence[Facts], placed: Iterable[Facts]) -> str:
-    """Whether a pod that its required anti-affinity keeps away from is in the node's domain already."""
+def _crowds(pod: Facts, nodes: Sequence[Facts], placed: Sequence[Facts]) -> Iterator[Rule]:
+    """Its required anti-affinity: the domains of a node that hold a pod to keep away from."""
+    homes = {node["name"]: node["labels"] for node in nodes}
     for term in _anti(pod):
         key = term["topologyKey"]
-        domain = node["labels"].get(key)
-        near = {n["name"] for n in nodes if domain is not None and n["labels"].get(key) == domain}
-        for other in placed:
-            if other["node"] in near and _peer(term, pod, other):
-                return "has a pod that its anti-affinity keeps away from"
-    return ""
+        taken = {homes[p["node"]].get(key) for p in placed if p["node"] in homes and _peer(term, pod, p)} - {None}
+
+        def rule(node: Facts, key: str = key, taken: Set[Any] = taken) -> str:
+            return "has a pod that its anti-affinity keeps away from" if node["labels"].get(key) in taken else ""
+
+        yield rule
 
 
-def _skewed(pod: Facts, node: Facts, leaving: str, nodes: Sequence[Facts], placed: Sequence[Facts]) -> str:
-    """Whether one more pod there breaks a hard topology spread.
+def _skews(pod: Facts, leaving: str, nodes: Sequence[Facts], placed: Sequence[Facts]) -> Iterator[Rule]:
+    """Its hard topology spread: whether one more pod in a node's domain is too many.
 
     The node that is drained counts as an empty domain, unless nodeTaintsPolicy is Honor:
     https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints
     """
     for spread in _spreads(pod):
-        key = spread["topologyKey"]
-        if key not in node["labels"]:
-            return f"lacks the label {key} of its topology spread"
-        honest = spread.get("nodeTaintsPolicy") == "Honor"
+        key, most = spread["topologyKey"], spread.get("maxSkew", 1)
         chosen = spread.get("nodeAffinityPolicy", "Honor") == "Honor"
         counting = [n for n in nodes if key in n["labels"] and not (chosen and _wants(pod["spec"], n))]
-        if honest:
+        if spread.get("nodeTaintsPolicy") == "Honor":
             counting = [n for n in counting if n["name"] != leaving and not _tainted(pod["spec"], n)]
         where = {n["name"]: n["labels"][key] for n in counting}
         counts = Counter(dict.fromkeys(where.values(), 0))
         counts.update(where[p["node"]] for p in placed if p["node"] in where and _peer(spread, pod, p))
-        if counts[node["labels"][key]] + 1 - min(counts.values(), default=0) > spread.get("maxSkew", 1):
-            return "would break its topology spread"
-    return ""
+        least = min(counts.values(), default=0)
+
+        def rule(node: Facts, key: str = key, full: int = least + most, counts: Mapping[str, int] = counts) -> str:
+            if key not in node["labels"]:
+                return f"lacks the label {key} of its topology spread"
+            return "would break its topology spread" if counts[node["labels"][key]] >= full else ""
+
+        yield rule
 
 
 def _peer(rule: Mapping[str, Any], pod: Facts, other: Facts) -> bool:
