@@ -32,11 +32,21 @@ def table(found: Mapping[str, Any]) -> Html:
 
 def drains(found: Mapping[str, Any]) -> Html:
     """One row for each eviction of each node's drain, in order, and for each pod that stands in its way."""
-    rows = [row for one in simulated(found) for row in _rows(one)]
-    columns = ["node", "pod", "answer", "budget", "healthy after", "disruptionsAllowed after", "waits before", "then"]
-    return display.table(
-        pd.DataFrame(rows, columns=columns), found["problem"] or "A drain of each node, simulated eviction by eviction"
-    )
+    every = simulated(found)
+    rows = [row for one in every for row in _rows(one)]
+    granted, stuck = sum(len(one.steps) for one in every), sum(len(one.blocked) for one in every)
+    told = f"A drain of each of {len(every)} nodes, simulated: {granted} pods are evicted, {stuck} never are"
+    columns = [
+        "node",
+        "pod",
+        "answer",
+        "budget",
+        "healthy after",
+        "disruptionsAllowed after",
+        "waits before",
+        "runs again on",
+    ]
+    return display.table(pd.DataFrame(rows, columns=columns), found["problem"] or told)
 
 
 def _rows(one: Drain) -> list[list[Any]]:
@@ -73,7 +83,8 @@ def timeline(found: Mapping[str, Any]) -> Chart | Html:
         _requests(fig, one)
         rows += [[one["name"], *pair, *_meanwhile(one, pair[0])] for pair in one["healthy"]]
     title = "Ready pods and requests after the eviction" if asked else "Ready pods after the eviction"
-    fig.update_layout(title=title, height=480 if asked else 320)
+    legend = {"orientation": "h", "yanchor": "bottom", "y": 1.01}
+    fig.update_layout(title=title, height=480 if asked else 320, legend=legend)
     fig.update_xaxes(title="seconds since the eviction", row=1 + asked, col=1)
     fig.update_yaxes(title="pods", rangemode="tozero", row=1, col=1)
     if asked:
