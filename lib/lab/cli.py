@@ -43,10 +43,7 @@ def build() -> None:
 @app.command()
 def up(
     name: Name = "lab",
-    nodes: Annotated[
-        int | None,
-        typer.Option(help="How many nodes; 3 for a new lab."),
-    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="How many nodes; 3 for a new lab.")] = None,
     without: Annotated[
         list[str] | None, typer.Option(help="Leave out COMPONENT@MACHINE (a fault for tests); may be repeated.")
     ] = None,
