@@ -149,7 +149,8 @@ def _waiting(one: Drain) -> str:
     names = ", ".join(dict.fromkeys(step.budget for step in one.steps if step.waits and step.budget))
     times = "once" if one.waits == 1 else f"{one.waits} times"
     long = "" if one.seconds is None else f", about {one.seconds:.0f} s by its pods' own start"
-    return f"{one.node} waits {times} until replacements are Ready elsewhere ({names}){long}"
+    room = "CPU and memory there permitting"
+    return f"{one.node} waits {times} until replacements are Ready elsewhere ({names}){long}, {room}"
 
 
 def traps(found: Mapping[str, Any]) -> list[Check]:

@@ -106,9 +106,9 @@ CLAIMED = [pod("x-0", claims=["data-x-0"]), *HUDDLED[1:]]
     ("found", "status", "measured", "because"),
     [
         (placement(SPREAD, [budget(2)]), "PASS", "3 of 3 nodes drain to the end", "Each eviction is granted at once."),
-        (placement(HUDDLED, [budget(2)]), "PASS", "2 of 2 nodes drain to the end", "n1 waits once until replacements are Ready elsewhere (a/p), about 6 s by its pods' own start."),
-        (placement([pod("x-3"), *HUDDLED], [budget(3, 4)]), "PASS", "2 of 2 nodes drain to the end", "n1 waits 2 times until replacements are Ready elsewhere (a/p), about 12 s by its pods' own start."),
-        (placement([{**p, "seconds": None} for p in HUDDLED], [budget(2)]), "PASS", "2 of 2 nodes drain to the end", "n1 waits once until replacements are Ready elsewhere (a/p)."),
+        (placement(HUDDLED, [budget(2)]), "PASS", "2 of 2 nodes drain to the end", "n1 waits once until replacements are Ready elsewhere (a/p), about 6 s by its pods' own start, CPU and memory there permitting."),
+        (placement([pod("x-3"), *HUDDLED], [budget(3, 4)]), "PASS", "2 of 2 nodes drain to the end", "n1 waits 2 times until replacements are Ready elsewhere (a/p), about 12 s by its pods' own start, CPU and memory there permitting."),
+        (placement([{**p, "seconds": None} for p in HUDDLED], [budget(2)]), "PASS", "2 of 2 nodes drain to the end", "n1 waits once until replacements are Ready elsewhere (a/p), CPU and memory there permitting."),
         (placement(SPREAD, [budget(3)]), "FAIL", "0 of 3 nodes drain to the end", "n1: a/x-0 is never evicted: budget a/p needs all 3 of its pods; n2: a/x-1 is never evicted: budget a/p needs all 3 of its pods; n3: a/x-2 is never evicted: budget a/p needs all 3 of its pods."),
         (placement([pod("bare", owner=None)], []), "FAIL", "0 of 1 nodes drain to the end", "n1: drain refuses a/bare without --force, since nobody recreates it."),
         (placement(CLAIMED, [budget(2)]), "UNKNOWN", "2 of 2 nodes drain to the end", "n1 waits for a/x-0: the volume of its claim data-x-0 may be bound to a node or a zone, so it can't be told whether it comes back elsewhere."),
