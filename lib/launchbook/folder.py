@@ -8,6 +8,7 @@ from pathlib import Path
 
 from launchbook.errors import ParametersError
 
+
 class RunFolder:
     """Where everything of one run is. Knows paths, nothing else."""
 
