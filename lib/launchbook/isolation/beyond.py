@@ -6,15 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
-
-# API group -> the kinds in it that open or close connections between pods. Staged and global-set kinds do neither.
-KINDS = {
-    "policy.networking.k8s.io": ("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"),
-    "crd.projectcalico.org": ("GlobalNetworkPolicy", "NetworkPolicy"),
-    "projectcalico.org": ("GlobalNetworkPolicy", "NetworkPolicy"),
-    "cilium.io": ("CiliumClusterwideNetworkPolicy", "CiliumNetworkPolicy"),
-    "crd.antrea.io": ("ClusterNetworkPolicy", "NetworkPolicy"),
-}
+from launchbook.isolation.spec import OTHER_KINDS
 
 
 def beyond(cluster: Cluster) -> dict[str, list[str]]:
@@ -24,7 +16,7 @@ def beyond(cluster: Cluster) -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {"present": [], "unread": []}
     for group in cluster.raw("/apis")["groups"]:
-        for kind in KINDS.get(group["name"], ()):
+        for kind in OTHER_KINDS.get(group["name"], ()):
             name = f"{kind}.{group['name']}"
             try:
                 # A kind may live on in one version alone.

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from launchbook.isolation.reach import Pod, World, namespace_labels, selects
-from launchbook.isolation.spec import every_peer, policy_name, policy_types
+from launchbook.isolation.blocks import outside
+from launchbook.isolation.needs import Use, needs
+from launchbook.isolation.reach import Pod, World, namespace_labels, naming, selects
+from launchbook.isolation.spec import DIRECTIONS, Direction, every_peer, home, peers, policy_name, policy_types, rules
 from launchbook.isolation.table import Table
 from launchbook.selector import matches
 
@@ -45,20 +47,41 @@ def idle(policies: Sequence[Object], namespaces: Mapping[str, Mapping[str, str]]
 
 
 def unexposed(policies: Sequence[Object], pods: Sequence[Pod]) -> list[str]:
-    """The ports of ingress rules that no pod which the policy selects declares. A range is taken by one port in it."""
+    """The ports of rules that no pod which they lead to declares. A range is taken by one port in it.
+
+    An ingress rule leads to the pods that its policy selects. An egress rule is asked where its peers are pods of the
+    policy's own namespace alone, all of which are known.
+    """
     found = []
     for policy in policies:
-        mine = [pod for pod in pods if selects(policy, pod)]
-        if not mine or "Ingress" not in policy_types(policy):
-            continue
-        for number, rule in enumerate(policy["spec"].get("ingress") or ()):
-            for one in (rule or {}).get("ports") or ():
-                if one.get("port") is not None and not any(_declares(pod, one) for pod in mine):
-                    wanted = f"{one.get('protocol') or 'TCP'} {one['port']}"
-                    found.append(
-                        f"policy {policy_name(policy)} ingress[{number}] opens {wanted}, which no pod that it selects declares"
-                    )
+        for direction in DIRECTIONS:
+            if direction.capitalize() not in policy_types(policy):
+                continue
+            for name, rule in rules(policy, direction):
+                reached = _selected(policy, pods) if direction == "ingress" else _own(policy, rule, pods)
+                whose = "that it selects" if direction == "ingress" else "that it names"
+                for one in rule.get("ports") or ():
+                    if reached and one.get("port") is not None and not any(_declares(pod, one) for pod in reached):
+                        wanted = f"{one.get('protocol') or 'TCP'} {one['port']}"
+                        found.append(f"policy {name} opens {wanted}, which no pod {whose} declares")
     return found
+
+
+def doubled(policies: Sequence[Object], namespaces: Mapping[str, Any], pods: Sequence[Pod]) -> list[str]:
+    """The rules that open nothing but what other rules open too, each left out alone.
+
+    Asked of rules whose peers are pods of the policy's own namespace alone: who else is there isn't known.
+    """
+    table = Table(World(tuple(policies), namespaces), [*pods, *outside(policies)])
+    local = {
+        name
+        for policy in policies
+        for direction in DIRECTIONS
+        for name, rule in rules(policy, direction)
+        if _is_local(rule, direction)
+    }
+    names = [f"{need.policy} {need.rule}" for need in needs(table) if need.use is Use.DOUBLED]
+    return [f"policy {name} opens what other rules open too" for name in names if name in local]
 
 
 def nameless(
@@ -94,3 +117,19 @@ def _declares(pod: Pod, wanted: Object) -> bool:
         last = wanted.get("endPort") or port
         return any(proto == protocol and port <= number <= last for _, proto, number in pod.ports)
     return any((name, proto) == (port, protocol) for name, proto, _ in pod.ports)
+
+
+def _selected(policy: Object, pods: Sequence[Pod]) -> list[Pod]:
+    return [pod for pod in pods if selects(policy, pod)]
+
+
+def _own(policy: Object, rule: Object, pods: Sequence[Pod]) -> list[Pod]:
+    """The pods that an egress rule names, where all its peers are pods of the policy's own namespace."""
+    if not _is_local(rule, "egress"):
+        return []
+    here, world = home(policy), World(())
+    return [pod for pod in pods if any(naming(world, here, peer, pod) is not None for peer in peers(rule, "egress"))]
+
+
+def _is_local(rule: Object, direction: Direction) -> bool:
+    return bool(peers(rule, direction)) and all(set(peer) == {"podSelector"} for peer in peers(rule, direction))

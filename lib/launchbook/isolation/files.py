@@ -6,6 +6,7 @@ import csv
 import io
 import ipaddress
 import itertools
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from launchbook.isolation.blocks import Outside, outside
 from launchbook.isolation.policy import validate
 from launchbook.isolation.ranges import Range
 from launchbook.isolation.reach import ALL, PROTOCOLS, Answer, End, Pod, World
+from launchbook.isolation.spec import OTHER_KINDS
 from launchbook.isolation.table import Table
 from launchbook.render import render
 
@@ -74,6 +76,7 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
     """The policies and workloads of manifests: files, folders or kustomizations.
 
     networks: the CIDRs that pods take their addresses from, where they are known; else any may be a pod's.
+    A policy of another kind is named on standard error, since it is not computed.
     Raises ParametersError: see command().
     """
     for cidr in networks:
@@ -82,6 +85,10 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
         except ValueError as error:
             raise ParametersError(f"{error}; write it as 10.244.0.0/16.") from None
     objects = [item for path in paths for item in render(path)]
+    for item in objects:
+        if _is_another_kind(item):
+            name = f"{item['kind']} {item['metadata']['name']}"
+            print(f"launchbook: {name} is not computed: it may open or close what is said here.", file=sys.stderr)
     pods = tuple(sorted((p for item in objects for p in _pods(item)), key=lambda pod: pod.name))
     if not pods:
         raise ParametersError(f"{', '.join(map(str, paths))}: no workload was found, so there is nobody to reach.")
@@ -90,10 +97,23 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
         for item in objects
         if item["kind"] == "Namespace"
     }
-    policies = {f"{_home(o)}/{o['metadata']['name']}": o for o in objects if o["kind"] == "NetworkPolicy"}
+    policies = {f"{_home(o)}/{o['metadata']['name']}": o for o in objects if _is_policy(o)}
     for name, policy in policies.items():
         validate(name, policy)
     return World(tuple(policies.values()), namespaces, tuple(networks)), tuple({pod.name: pod for pod in pods}.values())
+
+
+def _is_policy(item: Object) -> bool:
+    return bool(item["kind"] == "NetworkPolicy" and _group(item) == "networking.k8s.io")
+
+
+def _is_another_kind(item: Object) -> bool:
+    kind = item["kind"]
+    return kind in OTHER_KINDS.get(_group(item), ()) or (kind == "NetworkPolicy" and not _is_policy(item))
+
+
+def _group(item: Object) -> str:
+    return str(item.get("apiVersion", "")).rpartition("/")[0]
 
 
 def _home(item: Object) -> str:

@@ -120,6 +120,7 @@ def landscape(found: Mapping[str, Any]) -> list[Check]:
         say("pods", "each covered by a policy", coverage.uncovered(policies, pods), "A policy covers each pod."),
         say("selectors", "each names something", coverage.idle(policies, namespaces, pods), "Each names something."),
         say("ports", "each declared by a pod", coverage.unexposed(policies, pods), "Each port is declared by a pod."),
+        say("rules", "none said twice", coverage.doubled(policies, namespaces, pods), "No rule repeats others."),
         say("dns", "open to each pod", nameless, "No policy cuts a pod off from DNS.", unresolved),
         say("host network", "no pod on it", host, "No pod uses its node's network."),
         say("other policies", "none", others, "NetworkPolicies are the only kind of policy.", Status.UNKNOWN),

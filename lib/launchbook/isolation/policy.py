@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, field_validator, model_validator
 
 from launchbook.errors import ParametersError
 from launchbook.strict_yaml import nearest
+
+# RFC 6335 as the API checks it: at most 15 of a-z, 0-9 and single dashes within, with a letter among them.
+_PORT_NAME = re.compile(r"(?=.{1,15}$)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class _Strict(BaseModel):
@@ -62,14 +66,16 @@ class _Peer(_Strict):
 
 class _Port(_Strict):
     protocol: Literal["TCP", "UDP", "SCTP"] | None = None
-    port: int | str | None = None
-    endPort: int | None = None
+    port: StrictInt | str | None = None
+    endPort: StrictInt | None = None
 
     @field_validator("port", "endPort")
     @classmethod
     def _in_range(cls, value: int | str | None) -> int | str | None:
         if isinstance(value, int) and not 1 <= value <= 65535:
             raise ValueError(f"{value} is no port from 1 to 65535")
+        if isinstance(value, str) and not _PORT_NAME.fullmatch(value):
+            raise ValueError(f"{value!r} is no name of a port; write a number without quotes, or a name such as http")
         return value
 
     @model_validator(mode="after")

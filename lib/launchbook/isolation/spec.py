@@ -11,6 +11,14 @@ from typing import Any, Literal
 Object = Mapping[str, Any]
 Direction = Literal["ingress", "egress"]
 DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
+# API group -> the kinds in it that open or close connections between pods. Staged and global-set kinds do neither.
+OTHER_KINDS: Mapping[str, tuple[str, ...]] = {
+    "policy.networking.k8s.io": ("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"),
+    "crd.projectcalico.org": ("GlobalNetworkPolicy", "NetworkPolicy"),
+    "projectcalico.org": ("GlobalNetworkPolicy", "NetworkPolicy"),
+    "cilium.io": ("CiliumClusterwideNetworkPolicy", "CiliumNetworkPolicy"),
+    "crd.antrea.io": ("ClusterNetworkPolicy", "NetworkPolicy"),
+}
 
 
 def policy_types(policy: Object) -> tuple[str, ...]:

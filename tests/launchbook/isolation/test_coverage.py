@@ -54,6 +54,8 @@ TO_DNS = {
     "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
     "ports": [{"port": 53, "protocol": "UDP"}],
 }
+WEB_PODS = {"podSelector": {"matchLabels": {"app": "web"}}}
+OUT_HTTP = {"to": [WEB_PODS], "ports": [{"port": "http"}]}
 CUT = "Pod a/web may send nothing to DNS (egress: denied by a/n)."
 
 
@@ -75,6 +77,15 @@ CUT = "Pod a/web may send nothing to DNS (egress: denied by a/n)."
         (found([opens({"port": 80})], [WEB, DB]), {"ports": ("FAIL", "Policy a/n ingress[0] opens TCP 80, which no pod that it selects declares.")}),
         (found([opens({"port": 99})], [WEB, DB]), {"ports": ("FAIL", "Policy a/n ingress[0] opens TCP 99, which no pod that it selects declares.")}),
         (found([opens({"port": "http", "protocol": "UDP"})], [WEB, DB]), {"ports": ("FAIL", "Policy a/n ingress[0] opens UDP http, which no pod that it selects declares.")}),
+        (found([egress(OUT_HTTP, TO_DNS)], [WEB, DB]), {}),
+        (found([egress({**OUT_HTTP, "ports": [{"port": 9}]}, TO_DNS)], [WEB, DB]), {"ports": ("FAIL", "Policy a/n egress[0] opens TCP 9, which no pod that it names declares.")}),
+        (found([egress({"to": [WEB_PODS, IN_TEAM], "ports": [{"port": 9}]}, TO_DNS)], [WEB, DB]), {}),
+        (found([egress({"to": [{"podSelector": {"matchLabels": {"app": "later"}}}], "ports": [{"port": 9}]}, TO_DNS)], [WEB, DB]), {}),
+        (found([policy(ingress=[{"from": [WEB_PODS]}, {"from": [{"podSelector": {}}]}])], [WEB, DB]), {"rules": ("FAIL", "Policy a/n ingress[0] opens what other rules open too.")}),
+        (found([policy(ingress=[{"from": [WEB_PODS]}]), {**policy(ingress=[{"from": [WEB_PODS], "ports": [{"port": "http"}]}]), "metadata": {"name": "m", "namespace": "a"}}], [WEB, DB]), {"rules": ("FAIL", "Policy a/m ingress[0] opens what other rules open too.")}),
+        (found([policy(ingress=[{"from": [WEB_PODS]}, {"from": [IN_TEAM]}])], [WEB, DB]), {"rules": ("FAIL", "Policy a/n ingress[0] opens what other rules open too.")}),
+        (found([policy(ingress=[{"from": [WEB_PODS, IN_TEAM]}, {"from": [{"podSelector": {}}]}])], [WEB, DB]), {"rules": ("FAIL", "Policy a/n ingress[1] opens what other rules open too.")}),
+        (found([policy(ingress=[{"from": [WEB_PODS]}, {"from": [{"podSelector": {"matchLabels": {"app": "later"}}}]}])], [WEB, DB]), {}),
         (found([egress()], [WEB]), {"dns": ("FAIL", CUT)}),
         (found([egress({"ports": [{"port": 443}]})], [WEB]), {"dns": ("FAIL", CUT)}),
         (found([egress({"ports": [{"port": 53}]})], [WEB]), {"dns": ("FAIL", CUT)}),

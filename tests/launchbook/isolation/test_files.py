@@ -57,6 +57,28 @@ def test_an_ip_block_between_pods_reads_unknown(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("version", "kind", "told"),
+    [
+        ("policy.networking.k8s.io/v1alpha1", "AdminNetworkPolicy", True),
+        ("policy.networking.k8s.io/v1alpha1", "BaselineAdminNetworkPolicy", True),
+        ("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", True),
+        ("projectcalico.org/v3", "NetworkPolicy", True),
+        ("cilium.io/v2", "CiliumNetworkPolicy", True),
+        ("extensions/v1beta1", "NetworkPolicy", True),
+        ("example.com/v1", "NetworkPolicies", False),
+        ("v1", "ConfigMap", False),
+    ],
+)
+def test_a_policy_of_another_kind_is_named(tmp_path: Path, capsys: Any, version: str, kind: str, told: bool) -> None:
+    """It is not computed, so the table alone would mislead; the table itself stays as it is."""
+    other = {"apiVersion": version, "kind": kind, "metadata": {"name": "other", "namespace": "a"}, "spec": {}}
+    found = rows(tmp_path, POD, TWIN, policy({"podSelector": {}}), other)
+    line = f"launchbook: {kind} other is not computed: it may open or close what is said here.\n"
+    assert capsys.readouterr().err == (line * 2 if told else "")  # the file was named twice
+    assert found == rows(tmp_path, POD, TWIN, policy({"podSelector": {}}))
+
+
 def test_a_sidecars_port_has_a_name_too() -> None:
     """An init container that restarts always runs beside the others; one that ends serves nobody."""
     ports = lambda name, number: {"ports": [{"name": name, "containerPort": number, "protocol": "UDP"}]}  # noqa: E731
@@ -78,6 +100,10 @@ def test_a_sidecars_port_has_a_name_too() -> None:
         ({"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}]}]}, "not inside"),
         ({"ingress": [{"ports": [{"port": 90, "endPort": 80}]}]}, "endPort 80"),
         ({"ingress": [{"ports": [{"port": 70000}]}]}, "70000 is no port"),
+        ({"ingress": [{"ports": [{"port": "80"}]}]}, "'80' is no name of a port"),
+        ({"ingress": [{"ports": [{"port": "Web"}]}]}, "'Web' is no name of a port"),
+        ({"ingress": [{"ports": [{"port": "a-name-of-sixteen"}]}]}, "is no name of a port"),
+        ({"ingress": [{"ports": [{"port": True}]}]}, "port"),
         ({"policytypes": ["Egress"]}, "did you mean 'policyTypes'"),
     ],
 )
