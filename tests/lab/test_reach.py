@@ -79,14 +79,14 @@ class Field:
         """What was observed last: as expected twice in a row, or whatever it was at the deadline."""
         deadline, agreed, found = time.monotonic() + DEADLINE, 0, dict.fromkeys(expected, "not tried")
         asked = list(expected)
-        while agreed < 2 and (not agreed or time.monotonic() < deadline + DEADLINE):
+        while agreed < 2:
             found |= self.observe(asked)
             wrong = [edge for edge in expected if found[edge] != expected[edge]]
             if wrong and time.monotonic() > deadline:
                 break
             whole = len(asked) == len(expected)
             agreed = agreed + 1 if whole and not wrong else 0
-            asked = wrong or list(expected)  # what is right already is asked again once all is
+            asked = wrong or list(expected)  # what is right already is asked again once everything is
         return found
 
 
