@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import given, settings
+from typer.testing import CliRunner
 from worlds import PODS, worlds
 
+from launchbook.cli import app
+from launchbook.errors import ParametersError
 from launchbook.isolation.blocks import outside
 from launchbook.isolation.explain import NEEDS_COLUMNS, needed
 from launchbook.isolation.needs import Use, needs
@@ -140,3 +143,19 @@ def test_of_files(tmp_path: Path) -> None:
         ["a/self", "ingress[0]", "yes", f"without it {web} -> another pod of {web}, TCP: none and perhaps all instead of 80 and perhaps 1-79,81-65535"],
         ["a/self", "ingress[1]", "yes", f"without it 10.0.0.0-10.255.255.255 -> {web}, TCP: none instead of all"],
     ]  # fmt: skip
+
+
+def test_at_a_prompt(tmp_path: Path) -> None:
+    """`launchbook reach --needs`; with another question at once it is refused."""
+    file = tmp_path / "all.yaml"
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "a"}, "spec": {"containers": []}}
+    file.write_text(yaml.safe_dump_all([pod, policy("deny", "")]))
+    said = CliRunner().invoke(app, ["reach", "--needs", str(file)])
+    assert said.exit_code == 0
+    assert said.stdout == (
+        "policy,rule,needed,because\n"
+        'a/deny,,yes,"without it a/p[Pod] -> another pod of a/p[Pod], TCP: all instead of none"\n'
+    )
+    for more in (["--explain", "a", "b", str(file)], ["--diff", str(file), str(file)]):
+        refused = CliRunner().invoke(app, ["reach", "--needs", *more])
+        assert isinstance(refused.exception, ParametersError)
