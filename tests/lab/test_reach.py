@@ -7,15 +7,15 @@ tries every pair until all is as computed, twice in a row, or a deadline is past
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import yaml
 
 from launchbook.cluster import Cluster
 from launchbook.isolation.reach import Pod, World, allows
@@ -38,9 +38,12 @@ PODS: list[tuple[str, str, dict[str, str], int | None]] = [
     ("c", "y", {"app": "y"}, 8080),
 ]
 LISTEN = "".join(f"nc -ll -p {number} -e /bin/true & " for number in NUMBERS) + "wait"
-# Each attempt in the background: "ADDRESS PORT CODE what nc said".
+# All targets at once, each tried twice before it counts as closed: "ADDRESS PORT CODE what nc said".
 TRY = """\
-try() { said=$(nc -w 1 $1 $2 -e /bin/true 2>&1 </dev/null); echo "$1 $2 $? $said"; }
+try() {
+  said=$(nc -w 1 $1 $2 -e /bin/true 2>&1 </dev/null) || said=$(nc -w 1 $1 $2 -e /bin/true 2>&1 </dev/null)
+  echo $1 $2 $? $said
+}
 """
 
 Object = dict[str, Any]
@@ -58,7 +61,7 @@ class Field:
     def observe(self, edges: Sequence[Edge]) -> dict[Edge, str]:
         """`open`, `closed` (nothing came back in time) or what else was met, of each edge; one exec a source."""
         by_source = {source: [e for e in edges if e[0] == source] for source in dict.fromkeys(e[0] for e in edges)}
-        with ThreadPoolExecutor(max_workers=10) as pool:
+        with ThreadPoolExecutor(max_workers=15) as pool:
             parts = list(pool.map(self._of_one, by_source, by_source.values()))
         return {edge: outcome for part in parts for edge, outcome in part.items()}
 
@@ -66,14 +69,16 @@ class Field:
         calls = "".join(f"try {self.addresses[end]} {port} &\n" for _, end, port in edges)
         namespace, _, pod = source.partition("/")
         said = self.cluster.exec(namespace, pod, ["sh", "-c", f"{TRY}{calls}wait"], timeout=60).stdout
-        met = {(line[0], int(line[1])): line[2:] for line in (text.split(" ", 3) for text in said.splitlines())}
-        return {edge: _outcome(*met.get((self.addresses[edge[1]], edge[2]), ("", "not tried"))) for edge in edges}
+        met = {(address, port): (code, rest) for address, port, code, *rest in map(str.split, said.splitlines())}
+        return {
+            edge: _outcome(*met.get((self.addresses[edge[1]], str(edge[2])), ("", ["not tried"]))) for edge in edges
+        }
 
     def apply(self, policies: Sequence[Object]) -> None:
         """These policies and no other of ours."""
         self.lab.kubectl("delete", "networkpolicy", "-A", "-l", MARK, "--wait=false")
         if policies:
-            self.lab.apply(yaml.safe_dump_all(policies))
+            self.lab.apply(as_text(policies))
 
     def settled(self, expected: Mapping[Edge, str]) -> dict[Edge, str]:
         """What was observed last: as expected twice in a row, or whatever it was at the deadline."""
@@ -90,8 +95,14 @@ class Field:
         return found
 
 
-def _outcome(code: str, said: str = "") -> str:
-    return "open" if code == "0" else "closed" if "timed out" in said else f"{code} {said}".strip()
+def _outcome(code: str, said: Sequence[str]) -> str:
+    words = " ".join(said)
+    return "open" if code == "0" else "closed" if "timed out" in words else f"{code} {words}".strip()
+
+
+def as_text(objects: Iterable[Object]) -> str:
+    """JSON, since YAML's `y` is a boolean to kubectl."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
 
 
 def namespace(group: int, letter: str) -> str:
@@ -116,12 +127,16 @@ def edges(group: int) -> list[Edge]:
 
 
 @pytest.fixture(scope="module")
-def field(lab: Any) -> Iterator[Field]:
+def field(lab: Any, eventually: Callable[..., Any]) -> Iterator[Field]:
     """Every group's pods, running, each reached by each on every port while there is no policy."""
     cluster = Cluster.connect(Parameters(context=lab.name, kubeconfig=lab.kubeconfig))
     spaces = [(group, letter) for group in range(GROUPS) for letter in TEAMS]
-    lab.apply(yaml.safe_dump_all(_namespace(group, letter) for group, letter in spaces))
-    lab.apply(yaml.safe_dump_all(_pod(group, *one) for group in range(GROUPS) for one in PODS))
+    lab.apply(as_text(_namespace(group, letter) for group, letter in spaces))
+    # No pod is admitted before its namespace has this account.
+    accounts = ("serviceaccounts", "-A", "--field-selector", "metadata.name=default")
+    homes = {namespace(group, letter) for group, letter in spaces}
+    eventually(lambda: homes <= {one["metadata"]["namespace"] for one in lab.get(*accounts)["items"]})
+    lab.apply(as_text(_pod(group, *one) for group in range(GROUPS) for one in PODS))
     try:
         for group, letter in spaces:
             lab.kubectl(
@@ -134,9 +149,8 @@ def field(lab: Any) -> Iterator[Field]:
         assert made.settled(everything) == everything
         yield made
     finally:
-        names = [namespace(group, letter) for group, letter in spaces]
         lab.kubectl("delete", "pod", "-A", "-l", MARK, "--now", "--wait=false")
-        lab.kubectl("delete", "namespace", "--wait=false", *names)
+        lab.kubectl("delete", "namespace", "--wait=false", *sorted(homes))
 
 
 def _namespace(group: int, letter: str) -> Object:

@@ -54,11 +54,12 @@ def unexposed(policies: Sequence[Object], pods: Sequence[Pod]) -> list[str]:
     """
     found = []
     for policy in policies:
+        mine = [pod for pod in pods if selects(policy, pod)]
         for direction in DIRECTIONS:
             if direction.capitalize() not in policy_types(policy):
                 continue
             for name, rule in rules(policy, direction):
-                reached = _selected(policy, pods) if direction == "ingress" else _own(policy, rule, pods)
+                reached = mine if direction == "ingress" else _own(policy, rule, pods)
                 whose = "that it selects" if direction == "ingress" else "that it names"
                 for one in rule.get("ports") or ():
                     if reached and one.get("port") is not None and not any(_declares(pod, one) for pod in reached):
@@ -117,10 +118,6 @@ def _declares(pod: Pod, wanted: Object) -> bool:
         last = wanted.get("endPort") or port
         return any(proto == protocol and port <= number <= last for _, proto, number in pod.ports)
     return any((name, proto) == (port, protocol) for name, proto, _ in pod.ports)
-
-
-def _selected(policy: Object, pods: Sequence[Pod]) -> list[Pod]:
-    return [pod for pod in pods if selects(policy, pod)]
 
 
 def _own(policy: Object, rule: Object, pods: Sequence[Pod]) -> list[Pod]:
