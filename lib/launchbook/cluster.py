@@ -21,7 +21,7 @@ from kubernetes.config.config_exception import ConfigException
 
 import launchbook.watching as watching
 from launchbook.errors import ClusterError, ConflictError, MissingRight
-from launchbook.execing import ExecResult, execute
+from launchbook.execing import ExecResult, Session, execute, session
 from launchbook.leasing import lease
 from launchbook.parameters import Cluster as ClusterParameters
 
@@ -280,6 +280,15 @@ class Cluster:
         timeout: seconds for the whole. Raises ClusterError where it could not be run or did not end in time.
         """
         return execute(self._configuration, namespace, pod, command, container=container, timeout=timeout, stdin=stdin)
+
+    def session(
+        self, namespace: str, pod: str, command: Command, *, timeout: float = 30.0
+    ) -> AbstractContextManager[Session]:
+        """A command that runs on in a pod's container while lines go in and come out; closed at the end of `with`.
+
+        timeout: seconds, for the connection to be made. Raises ClusterError where it could not be.
+        """
+        return session(self._configuration, namespace, pod, command, timeout=timeout)
 
     def log(
         self,

@@ -97,10 +97,18 @@ def status_badge(status: Status | Verdict | Priority | str) -> Markup:
     ).format(colour, status)
 
 
-def table(frame: pd.DataFrame, caption: str = "", *, index: bool = False, badges: Sequence[str] = ("status",)) -> Html:
+def table(
+    frame: pd.DataFrame,
+    caption: str = "",
+    *,
+    index: bool = False,
+    badges: Sequence[str] = ("status",),
+    find: bool = False,
+) -> Html:
     """`frame` as a table: each cell escaped, columns named in `badges` (any case) as status badges.
 
-    Numbers are shown with four significant digits; give text where another form is wanted.
+    Numbers are shown with four significant digits; give text where another form is wanted. find: the rendered page
+    puts a field above it that hides the rows without the text typed.
     """
     shown = frame.reset_index() if index else frame
     marked = {str(name).casefold() for name in badges}
@@ -108,14 +116,17 @@ def table(frame: pd.DataFrame, caption: str = "", *, index: bool = False, badges
     body = Markup("").join(_row(shown.columns, row, marked) for row in shown.itertuples(index=False))
     title = Markup("<caption>{}</caption>").format(escape(caption)) if caption else ""
     markup = Markup(
-        '<div class="table"><table class="launchbook">{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+        '<div class="table"><table class="launchbook{}">{}<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
     )
     plain = tabulate(
         [[visible(_cell(value)) for value in row] for row in shown.itertuples(index=False)],
         [visible(name) for name in shown.columns],
         disable_numparse=True,
     )
-    return Html(str(markup.format(title, head, body)), f"{visible(caption)}\n{plain}" if caption else plain)
+    return Html(
+        str(markup.format(" find" if find else "", title, head, body)),
+        f"{visible(caption)}\n{plain}" if caption else plain,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,14 @@
-"""Running a command in a container. The client's `stream` patches the ApiClient it is given, so each has its own."""
+"""Running a command in a container: once for its output, or as a session to which lines go as others come back.
+
+The client's `stream` patches the ApiClient it is given, so each has its own.
+"""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,32 +43,94 @@ def execute(
 ) -> ExecResult:
     """See Cluster.exec()."""
     where = f"exec in {namespace}/{pod}"
-    client = ApiClient(configuration)
     deadline = time.monotonic() + timeout
+    with _opened(configuration, namespace, pod, command, container, stdin is not None, timeout) as socket:
+        return _talk(socket, where, timeout, deadline, stdin)
+
+
+class Session:
+    """A command that runs on in a container. Made by Cluster.session(); used by one thread at a time."""
+
+    def __init__(self, socket: Any, where: str) -> None:
+        self._socket = socket
+        self._where = where
+        self._rest = ""
+
+    def write(self, text: str) -> None:
+        """Sends text to the command's standard input. Raises ClusterError where the session broke."""
+        with _broken(self._where):
+            self._socket.write_stdin(text)
+
+    def lines(self, timeout: float) -> list[str]:
+        """The whole lines that came, after a wait of at most `timeout` seconds for the first of them.
+
+        Raises ClusterError where the command ended or the connection broke.
+        """
+        with _broken(self._where):
+            self._socket.update(timeout=max(0.0, timeout))
+            text = self._rest + (self._socket.read_stdout(timeout=0) if self._socket.peek_stdout() else "")
+            *found, self._rest = text.split("\n")
+            if not found and not self._socket.is_open():
+                said = self._socket.read_stderr(timeout=0) + self._socket.read_channel(ERROR_CHANNEL)
+                raise ClusterError(
+                    f"{self._where}: the command ended: {' '.join(said.split())[:300] or 'no reason given'}"
+                )
+            return found
+
+
+@contextmanager
+def session(
+    configuration: Configuration, namespace: str, pod: str, command: list[str], *, timeout: float
+) -> Iterator[Session]:
+    """See Cluster.session()."""
+    with _opened(configuration, namespace, pod, command, None, True, timeout) as socket:
+        yield Session(socket, f"session in {namespace}/{pod}")
+
+
+@contextmanager
+def _opened(
+    configuration: Configuration,
+    namespace: str,
+    pod: str,
+    command: list[str],
+    container: str | None,
+    stdin: bool,
+    timeout: float,
+) -> Iterator[Any]:
+    where = f"exec in {namespace}/{pod}"
+    client = ApiClient(configuration)
     try:
-        socket = stream(
-            CoreV1Api(client).connect_get_namespaced_pod_exec,
-            pod,
-            namespace,
-            command=command,
-            **({"container": container} if container else {}),
-            stdin=stdin is not None,
-            stdout=True,
-            stderr=True,
-            tty=False,
-            _preload_content=False,
-            _request_timeout=min(timeout, 30.0),
-        )
+        with _broken(where):
+            socket = stream(
+                CoreV1Api(client).connect_get_namespaced_pod_exec,
+                pod,
+                namespace,
+                command=command,
+                **({"container": container} if container else {}),
+                stdin=stdin,
+                stdout=True,
+                stderr=True,
+                tty=False,
+                _preload_content=False,
+                _request_timeout=min(timeout, 30.0),
+            )
         try:
-            return _talk(socket, where, timeout, deadline, stdin)
+            with _broken(where):
+                yield socket
         finally:
             socket.close()
+    finally:
+        client.close()
+
+
+@contextmanager
+def _broken(where: str) -> Iterator[None]:
+    try:
+        yield
     except ApiException as error:
         raise _refusal(where, error) from None
     except (WebSocketException, OSError) as error:
         raise ClusterError(f"{where}: the connection broke: {error}") from None
-    finally:
-        client.close()
 
 
 def _talk(socket: Any, where: str, timeout: float, deadline: float, stdin: str | None) -> ExecResult:

@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
+from kubernetes.client import Configuration
 
+from lab.lab import Lab
 from launchbook import disruption, isolation
+from launchbook.cluster import Cluster
+from launchbook.errors import ClusterError
+from launchbook.isolation.probers import Probers
+from launchbook.isolation.reality import reality_of
 from launchbook.parameters_file import load
 from launchbook.run import Run
 from launchbook.words import Check, Status
@@ -57,6 +64,8 @@ def prepare(system: Any, eventually: Any, tmp_path: Path) -> Iterator[Prepare]:
     runs: list[Run] = []
 
     def make(edges: list[Any], **budgets: Any) -> Run:
+        while runs:
+            runs.pop()._leave()
         shutil.copytree(ROOT / "parameters" / "kgents", tmp_path / "kgents", dirs_exist_ok=True)
         text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
         text["cluster"] = {"context": system.name, "kubeconfig": str(system.runbook)}
@@ -95,8 +104,8 @@ def planted(system: Any) -> Iterator[Callable[[str], None]]:
         system.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
 
 
-def test_what_tcp_probes_of_pods_and_names_can_tell(prepare: Prepare) -> None:
-    """Open and closed by address and by a name without a domain; UDP by nobody; no prober where clients would meet it."""
+def test_what_probes_of_pods_and_names_can_tell(prepare: Prepare) -> None:
+    """Open and closed by address and by a name without a domain; UDP by an answer; no prober that clients would meet."""
     checks = judged(
         prepare(
             [
@@ -114,8 +123,8 @@ def test_what_tcp_probes_of_pods_and_names_can_tell(prepare: Prepare) -> None:
     assert reached[1].endswith("the Service's address, the Service's name.")
     assert told["default[app=client] -> kgents-triad/redis:6379"][0] is Status.PASS
     status, because = told["default[app=client] -> kube-system/kube-dns:53"]
-    assert status is Status.UNKNOWN
-    assert because.startswith("The Service's port is UDP, which probes do not speak")
+    assert status is Status.PASS
+    assert because.startswith("Reached coredns-")
     status, because = told["kgents-agents[name=nats] -> kgents-agents/nats-headless:6222"]
     assert status is Status.UNKNOWN
     assert "Service nats-headless publishes pods that aren't ready" in because
@@ -149,6 +158,235 @@ def test_other_policies_are_seen_and_leave_it_to_the_probes(prepare: Prepare, pl
     for check in checks.values():
         assert "GlobalNetworkPolicy.crd.projectcalico.org: 1" in check.because
         assert check.measured.startswith("policies: unknown")
+
+
+NO_DNS = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: no-dns, namespace: default}
+spec:
+  podSelector: {matchLabels: {app: client}}
+  policyTypes: [Egress]
+  egress:
+    - to:
+        - namespaceSelector:
+            matchExpressions: [{key: kubernetes.io/metadata.name, operator: NotIn, values: [kube-system]}]
+"""
+
+
+def test_silence_over_udp_is_a_block_only_beside_an_answer(prepare: Prepare, planted: Any) -> None:
+    """The same question is answered to somebody else, and the silent prober's own to another address."""
+    planted(NO_DNS)
+    closed = edge(CLIENT, "kube-system", "kube-dns", 53, "closed")
+    run = prepare([closed, edge(API, "kube-system", "kube-dns", 53, "open")])
+    assert {check.status for check in judged(run).values()} == {Status.PASS}
+    silent, answered = (
+        {outcome for t in seen["targets"] if t["protocol"] == "UDP" for outcome in t["outcomes"]}
+        for seen in run.read("isolation/observed.json")["edges"].values()
+    )
+    assert (silent, answered) == ({"DROPPED"}, {"ALLOWED"})
+    [alone] = judged(prepare([closed])).values()
+    assert alone.status is Status.UNKNOWN
+    assert "nobody reached coredns-" in alone.because
+
+
+def plan_of(action: str) -> pd.DataFrame:
+    return pd.DataFrame([["NetworkPolicy kgents-triad/default-deny-ingress", action]], columns=["object", "action"])
+
+
+def test_the_lag_from_a_policy_to_its_enforcement(system: Any, prepare: Prepare, manifests: Path) -> None:
+    """Measured where the run's own policies close what stood open; else it is said why there is nothing to measure."""
+    run = prepare([REDIS_CLOSED, edge(CLIENT, "kgents-agents", "nats", 4222, "closed"), REDIS_OPEN])
+    _, stood = isolation.during(run, plan_of("unchanged"), lambda: None)
+    _, same = isolation.during(run, plan_of("changed"), lambda: None)
+    system.kubectl("-n", "kgents-triad", "delete", "networkpolicy", "--all")
+    _, found = isolation.during(run, plan_of("created"), lambda: system.apply(manifests))
+    redis, nats = (edge.name for edge in run.parameters.isolation.edges if edge.expect == "closed")
+    assert {row["because"] for row in (*stood["edges"].values(), *same["edges"].values())} == {
+        "not applied in this run"
+    }
+    assert (found["edges"][redis]["before"], found["edges"][nats]["because"]) == ("open", "not applied in this run")
+    assert 0 <= found["edges"][redis]["lag"] < run.parameters.isolation.enforcement_deadline
+    assert "kgents-triad/default-deny-ingress" in found["policies"]
+    [na], [passed] = isolation.judge.lags(same), isolation.judge.lags(found)
+    assert (na.status, passed.status) == (Status.NA, Status.PASS)
+    assert passed.measured.endswith("1 of 2 edges closed by this run")
+
+
+def test_a_policy_that_is_not_enforced_is_late(system: Any, prepare: Prepare, manifests: Path) -> None:
+    """The agent of each node is stopped before the policies come: what stood open stays open."""
+    run = prepare([REDIS_CLOSED])
+    system.kubectl("-n", "kgents-triad", "delete", "networkpolicy", "--all")
+    started = Lab(system.name)
+    agents = [f"calico-felix@{system.name}-node-{n}" for n in (1, 2)]
+
+    def act() -> None:
+        for agent in agents:
+            started.stop(agent)
+        system.apply(manifests)
+
+    try:
+        _, found = isolation.during(run, plan_of("created"), act)
+    finally:
+        for agent in agents:
+            started.start(agent)
+    [check] = isolation.judge.lags(found)
+    assert check.status is Status.FAIL
+    assert "Still open" in check.because
+
+
+def test_a_connection_that_stood_when_the_policy_came(prepare: Prepare) -> None:
+    """Calico lets it live on: bytes pass both ways long after new connections are denied."""
+    run = prepare([REDIS_OPEN])
+    canary = isolation.enforcement(run)
+    assert {row["blocked"] for row in canary["nodes"]} == {True}
+    [check] = isolation.judge.held(canary)
+    assert (check.status, {row["held"] for row in canary["nodes"]}) == (Status.PASS, {True}), canary
+    assert "restart the pods at one end" in check.because
+
+
+LEAVING = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: leaving}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: last, namespace: leaving, finalizers: [lab.local/kept]}
+spec: {selector: {app: last}, ports: [{port: 80}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: last, namespace: leaving, labels: {app: last}, finalizers: [lab.local/kept]}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: c, image: lab.local/busybox:1, imagePullPolicy: IfNotPresent, command: [nc, -ll, -p, "80", -e, "/bin/true"]}]
+"""
+
+
+def test_a_namespace_that_is_being_deleted(system: Any, prepare: Prepare, eventually: Any) -> None:
+    """As a source and as a destination: nothing is started in it, and nothing of it counts as blocked."""
+    system.apply(LEAVING)
+    system.kubectl("-n", "leaving", "wait", "pod/last", "--for=condition=Ready", "--timeout=60s")
+    system.kubectl("delete", "namespace", "leaving", "--wait=false")
+    eventually(lambda: system.get("-n", "leaving", "pod", "last")["metadata"].get("deletionTimestamp"))
+    try:
+        run = prepare(
+            [edge({"namespace": "leaving"}, "kgents-triad", "redis", 6379, "closed"), edge(CLIENT, "leaving", "last", 80, "closed"), REDIS_OPEN]
+        )  # fmt: skip
+        source, destination, other = judged(run).values()
+    finally:
+        for kind in ("pod", "service"):
+            system.kubectl(
+                "-n", "leaving", "patch", kind, "last", "--type=merge", "-p", '{"metadata":{"finalizers":null}}'
+            )
+    assert (source.status, destination.status, other.status) == (Status.UNKNOWN, Status.UNKNOWN, Status.PASS)
+    assert source.because.startswith("The probe pod could not be started: namespace leaving is being deleted.")
+    assert destination.because.startswith("The Service is absent, has no such port or has no pod")
+
+
+REFUSING = """
+apiVersion: v1
+kind: Namespace
+metadata: {name: full}
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: none, namespace: full}
+spec: {hard: {pods: "0"}}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: strict}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: tiny, namespace: strict}
+spec: {limits: [{type: Container, max: {cpu: 50m}}]}
+"""
+
+
+def test_a_probe_pod_that_is_refused(prepare: Prepare, planted: Any) -> None:
+    """By a quota and by admission: inconclusive, in the cluster's own words, and never a block."""
+    planted(REFUSING)
+    refused = [edge({"namespace": name}, "kgents-triad", "redis", 6379, "closed") for name in ("full", "strict")]
+    quota, admission, other = judged(prepare([*refused, REDIS_OPEN])).values()
+    assert (quota.status, admission.status, other.status) == (Status.UNKNOWN, Status.UNKNOWN, Status.PASS)
+    assert quota.because.startswith("The probe pod could not be started:")
+    assert "exceeded quota: none" in quota.because
+    assert "maximum cpu usage per Container is 50m" in admission.because
+    assert quota.measured.endswith("probes: inconclusive")
+
+
+def test_a_node_that_goes_away_during_probing(system: Any, prepare: Prepare, monkeypatch: Any) -> None:
+    """Its prober can't be asked any more: UNKNOWN with the reason, whatever was not reached by then."""
+    run = prepare([REDIS_OPEN, REDIS_CLOSED])
+    started, stopped = Lab(system.name), []
+    ask = Probers.ask
+
+    def breaking(self: Probers, asked: Any) -> Any:
+        seen = ask(self, asked)
+        if not stopped:
+            pods = system.get("pods", "-n", "default", "-l", "launchbook.io/run")["items"]
+            stopped.append(f"kubelet@{pods[0]['spec']['nodeName']}")
+            started.stop(stopped[0])
+        return seen
+
+    monkeypatch.setattr(Probers, "ask", breaking)
+    try:
+        observed = isolation.probe(run)
+    finally:
+        started.start(stopped[0])
+        system.kubectl("wait", "node", "--all", "--for=condition=Ready", "--timeout=60s")
+    reality, why = reality_of(run.parameters.isolation.edges[1], observed)
+    assert (reality, why[:36]) == (None, "The probe pod could not be asked: se"), why
+
+
+def test_credentials_that_ran_out(system: Any, prepare: Prepare, monkeypatch: Any) -> None:
+    """The canary and the probes say that they are refused, and nothing counts as blocked."""
+    run = prepare([REDIS_CLOSED])
+    configuration = Configuration(host=run.cluster.identity.server)
+    configuration.ssl_ca_cert = run.cluster._configuration.ssl_ca_cert
+    configuration.api_key = {"authorization": "Bearer stale"}
+    stale = Cluster(configuration, "stale")
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "cluster", stale)
+        patch.setattr(run, "require", lambda act: None)
+        canary, observed = isolation.enforcement(run), isolation.probe(run)
+    [enforced] = isolation.judge.enforcement(canary)
+    reality, why = reality_of(run.parameters.isolation.edges[0], observed)
+    assert (enforced.status, reality) == (Status.UNKNOWN, None)
+    for said in (enforced.because, why):
+        assert "the cluster refuses our credentials (401); renew them" in said
+
+
+CILIUM = """
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata: {name: other, namespace: kgents-triad}
+spec: {endpointSelector: {}}
+"""
+
+
+def test_a_policy_whose_kind_is_not_installed(system: Any, prepare: Prepare) -> None:
+    """Applying it is refused with the reason; the other policies are judged as if it were not there, since it is not."""
+    run = prepare([REDIS_OPEN, REDIS_CLOSED])
+    refused: list[str] = []
+
+    def act() -> None:
+        try:
+            run.cluster.apply(yaml.safe_load(CILIUM))
+        except ClusterError as error:
+            refused.append(str(error))
+
+    plan = pd.DataFrame([["CiliumNetworkPolicy kgents-triad/other", "not shown"]], columns=["object", "action"])
+    _, found = isolation.during(run, plan, act)
+    assert refused == [
+        "the cluster knows no CiliumNetworkPolicy of cilium.io/v2; is its CustomResourceDefinition installed?"
+    ]
+    assert {row["because"] for row in found["edges"].values()} == {"not applied in this run"}
+    assert {check.status for check in judged(run).values()} == {Status.PASS}
+    assert "other policies" not in uncovered(run)
 
 
 def uncovered(run: Run) -> dict[str, tuple[Status, str]]:

@@ -2,8 +2,24 @@
 
 from launchbook.isolation import judge
 from launchbook.isolation.canary import enforcement
+from launchbook.isolation.lag import during
+from launchbook.isolation.matrix import matrix, table
 from launchbook.isolation.observe import compute, landscape
 from launchbook.isolation.probing import probe
-from launchbook.isolation.show import attempts, canary, matrix
+from launchbook.isolation.report import record
+from launchbook.isolation.show import attempts, canary, lags
 
-__all__ = ["attempts", "canary", "compute", "enforcement", "judge", "landscape", "matrix", "probe"]
+__all__ = [
+    "attempts",
+    "canary",
+    "compute",
+    "during",
+    "enforcement",
+    "judge",
+    "lags",
+    "landscape",
+    "matrix",
+    "probe",
+    "record",
+    "table",
+]

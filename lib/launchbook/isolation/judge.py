@@ -9,10 +9,13 @@ import pandas as pd
 
 from launchbook.isolation import coverage
 from launchbook.isolation.reach import Pod
+from launchbook.isolation.reality import NOT_REACHED, reality_of, sentence
 from launchbook.words import Check, Status
 
-_BLOCKED = {"DROPPED", "REFUSED"}
 _SHOWN = 5  # findings that a sentence lists
+# What the policies say, and what was seen: more was open than they open.
+_LEAKS = {("closed", "open"), ("closed", "mixed"), ("mixed", "open")}
+_HELD = {True: "survived", False: "cut", None: "not seen"}
 
 
 def enforcement(canary: Mapping[str, Any]) -> list[Check]:
@@ -38,6 +41,58 @@ def _node(row: Mapping[str, Any], expected: str, evidence: tuple[str, ...]) -> C
     return Check("A.enforcement", f"node/{row['node']}", status, measured, expected, row["because"], evidence)
 
 
+def held(canary: Mapping[str, Any]) -> list[Check]:
+    """A.held: whether a new policy ends the connections that stand. canary: see isolation.enforcement().
+
+    Information: either is a network plugin's right, so it fails nowhere, and is UNKNOWN where it was not seen.
+    """
+    expected, evidence = "seen on every node", ("evidence/isolation/canary.json",)
+    if canary["problem"] or not canary["nodes"]:
+        because = canary["problem"] or "No node was tried."
+        return [Check("A.held", "connections", Status.UNKNOWN, "not tried", expected, because, evidence)]
+    told = {row["node"]: row.get("held") for row in canary["nodes"]}
+    measured = ", ".join(f"{node}: {_HELD[one]}" for node, one in told.items())
+    if unseen := [node for node, one in told.items() if one is None]:
+        because = f"No connection could be held across the policy on {', '.join(unseen)}."
+        return [Check("A.held", "connections", Status.UNKNOWN, measured, expected, because, evidence)]
+    if any(told.values()):
+        because = (
+            "Bytes still passed both ways over a connection that stood before a policy denied everybody: after a change "
+            "that closes an edge, restart the pods at one end of it (NATS clients hold theirs for days)."
+        )
+    else:
+        because = "A connection that stood before a policy denied everybody was cut by it."
+    return [Check("A.held", "connections", Status.PASS, measured, expected, because, evidence)]
+
+
+def lags(found: Mapping[str, Any]) -> list[Check]:
+    """A.lag: each edge that the run's own policies closed was closed in time. found: see isolation.during()."""
+    expected, evidence = "closed within isolation.enforcement_deadline", ("evidence/isolation/lag.json",)
+
+    def say(status: Status, measured: str, because: str) -> list[Check]:
+        return [Check("A.lag", "edges", status, measured, expected, because, evidence)]
+
+    if found["problem"]:
+        return say(Status.UNKNOWN, "not watched", found["problem"])
+    rows = found["edges"]
+    if late := [f"{name}: {row['because']}" for name, row in rows.items() if row["because"].startswith("Still open")]:
+        return say(Status.FAIL, f"{len(late)} of {len(rows)} edges still open", " ".join(late))
+    lost = [
+        f"{name}: {row['because']}" for name, row in rows.items() if row["because"].startswith(("A pod", "The probe"))
+    ]
+    if lost:
+        return say(Status.UNKNOWN, f"{len(lost)} of {len(rows)} edges not measured", " ".join(lost))
+    measured = {name: row["lag"] for name, row in rows.items() if row["lag"] is not None}
+    if not measured:
+        told = dict.fromkeys(row["because"] for row in rows.values())
+        return say(
+            Status.NA, "no edge closed by this run", f"No lag to measure: {'; '.join(told) or 'no edge is closed'}."
+        )
+    slowest = max(measured, key=lambda name: measured[name])
+    words = f"{measured[slowest]:.1f} s at most, {len(measured)} of {len(rows)} edges closed by this run"
+    return say(Status.PASS, words, f"The slowest was {slowest}.")
+
+
 def edges(
     declared: Sequence[Any], computed: pd.DataFrame, observed: Mapping[str, Any], canary: Mapping[str, Any]
 ) -> list[Check]:
@@ -59,37 +114,57 @@ def _edge(
     edge: Any, computed: pd.DataFrame, observed: Mapping[str, Any], enforced: bool, evidence: tuple[str, ...]
 ) -> Check:
     rows = computed[computed["edge"] == edge.name]
-    policies, rule = layer(rows), "; ".join(dict.fromkeys(rows["because"]))
+    policies, rule = layer(rows), "; ".join(dict.fromkeys(rows["because"])) or "nothing was computed for it"
     reality, why = reality_of(edge, observed)
+    why = sentence(why)
 
-    def say(status: Status, because: str) -> Check:
+    def say(status: Status, because: str = "") -> Check:
         measured = f"policies: {policies or 'unknown'}, probes: {reality or 'inconclusive'}"
-        return Check("A.isolation", edge.name, status, measured, edge.expect, because, evidence)
+        return Check("A.isolation", edge.name, status, measured, edge.expect, f"{why} {because}".strip(), evidence)
 
     if reality is None:
-        return say(Status.UNKNOWN, why)
-    why = _sentence(why)
+        contrary = policies is not None and policies != edge.expect
+        return say(Status.UNKNOWN, f"The policies say {policies} ({rule}), which is not what is declared." * contrary)
     if reality != edge.expect:
-        if policies is None:
-            return say(Status.FAIL, f"{why} What the policies say can't be told ({rule}).")
-        if policies == reality:
-            return say(Status.FAIL, f"{why} The policies say the same ({rule}): mend them, or the declaration.")
-        return say(Status.FAIL, f"{why} The policies say {policies}: they are not what the network does.")
+        proved = reality == "closed" and not why.startswith(NOT_REACHED)
+        return say(Status.FAIL, _fault(edge.expect, policies, reality, rule, proved=proved))
     if edge.expect == "closed" and not enforced:
-        return say(
-            Status.UNKNOWN, "It is closed, but the network plugin was not seen to enforce policies on every node."
-        )
+        return say(Status.UNKNOWN, "But the network plugin was not seen to enforce policies on every node.")
     if "address" in set(rows["unsure"]):
         return say(
             Status.UNKNOWN,
-            f"{why} But another pod has another address, and may be let in or kept out ({rule}): "
-            "name pods by their labels.",
+            f"But another pod has another address, and may be let in or kept out ({rule}): name pods by their labels.",
         )
     if "others" in set(rows["unsure"]):
-        return say(Status.PASS, f"{why} Probes alone say so: what the policies say can't be told ({rule}).")
-    if policies is not None and policies != edge.expect:
-        return say(Status.UNKNOWN, f"{why} But the policies say {policies} ({rule}), so something else decides.")
-    return say(Status.PASS, why)
+        return say(Status.PASS, f"Probes alone say so: what the policies say can't be told ({rule}).")
+    if policies is None:
+        return say(Status.UNKNOWN, f"But what the policies say can't be told ({rule}).")
+    if policies == edge.expect:
+        return say(Status.PASS)
+    if reality == "open":
+        accident = "so the enforcement is wrong, and the policy or the expectation is too"
+    else:
+        accident = "so something beside them blocks, and the policy is wrong or the expectation is"
+    return say(Status.UNKNOWN, f"As declared, but not by the policies: they say {policies} ({rule}), {accident}.")
+
+
+def _fault(expect: str, policies: str | None, reality: str, rule: str, *, proved: bool) -> str:
+    """Which of the three is wrong, as far as it is known, where the probes contradict the declaration.
+
+    proved: whether all of it was blocked, held against its controls; else a destination may be down.
+    """
+    if policies is None:
+        return f"What the policies say can't be told ({rule}), so nor can whether they or their enforcement are wrong."
+    if policies == reality:
+        return f"The expectation is wrong or the policy is: the policies say {policies} too ({rule}). Mend the one or the other."
+    if policies != expect:
+        besides = "the enforcement is too" if (policies, reality) in _LEAKS else "something beside it may block"
+        return f"The expectation is wrong or the policy is, and {besides}: the policies say {policies} ({rule})."
+    if expect == "closed":
+        return f"The enforcement is wrong: the policies say closed ({rule}), and the network does not do it."
+    if proved:
+        return f"The enforcement is wrong, or something beside the policies blocks: they say open ({rule})."
+    return f"A destination may be down, or something beside the policies blocks: they say open ({rule})."
 
 
 def landscape(found: Mapping[str, Any]) -> list[Check]:
@@ -139,96 +214,3 @@ def layer(rows: pd.DataFrame) -> str | None:
     if rows["allowed"].all():
         return "open"
     return "mixed" if rows["allowed"].any() else "closed"
-
-
-def reality_of(edge: Any, observed: Mapping[str, Any]) -> tuple[str | None, str]:
-    """`open`, `closed` or `mixed` as probes saw an edge, with why; None where they can't tell.
-
-    A connection that stood is open whatever else failed. Everything else needs a sound probe pod, and every protocol
-    of the Service's port asked.
-    """
-    seen = observed["edges"].get(edge.name)
-    if seen is None:
-        return None, observed["problem"] or "It was not probed."
-    reality, why = outcome(seen)
-    if edge.expect == "open" and reality is None and (failed := unreached(seen)):
-        reality, why = "closed", failed
-    broken = _broken(seen)
-    if reality is not None and broken and edge.expect == "open":
-        return None, broken
-    if reality == edge.expect and (caveat := broken or _unasked(seen)):
-        return None, caveat
-    return reality, why
-
-
-def outcome(seen: Mapping[str, Any]) -> tuple[str | None, str]:
-    """What the TCP probes of an edge met: see reality_of(). A skipped probe is never a pass."""
-    targets = _tcp(seen)
-    if seen["problem"]:
-        return None, f"The probe pod could not be started: {seen['problem']}"
-    if not any(target["kind"] == "pod" for target in seen["targets"]):
-        return None, "The Service is absent, has no such port or has no pod, so nothing could be probed."
-    reached = [t for t in targets if "ALLOWED" in t["outcomes"]]
-    if not reached and (why := _broken(seen) or ("" if targets else _unasked(seen))):
-        return None, why
-    blocked = [t for t in targets if len(t["outcomes"]) >= seen["confirmations"] and set(t["outcomes"]) <= _BLOCKED]
-    if unclear := [t for t in targets if t not in reached and t not in blocked]:
-        told = "; ".join(f"{t['target']} ({t['kind']}): {', '.join(t['outcomes']) or 'not probed'}" for t in unclear)
-        if not reached:
-            return None, f"Neither open nor blocked: {told}."
-        return "mixed", f"Reached {_names(reached)}, but not {told}."
-    if reached and blocked:
-        return "mixed", f"Reached {_names(reached)}, blocked from {_names(blocked)}."
-    if reached:
-        return "open", f"Reached {_names(reached)}."
-    if unanswered := [t for t in targets if t["answers"] is False]:
-        return None, (
-            f"Blocked, but nobody reached {_names(unanswered)} before and after, so it may be down: "
-            "declare an edge that is open to it."
-        )
-    attempts = min(len(t["outcomes"]) for t in blocked)
-    return "closed", f"Blocked from {_names(blocked)}, {attempts} times each, with the controls open before and after."
-
-
-def unreached(seen: Mapping[str, Any]) -> str | None:
-    """Why an edge that must be open isn't, whatever the reason: every target was tried in vain from a sound probe pod."""
-    targets = _tcp(seen)
-    tried = all(t["outcomes"] and "ALLOWED" not in t["outcomes"] for t in targets)
-    if seen["problem"] or not targets or not tried or _broken(seen):
-        return None
-    told = "; ".join(f"{_names([t])} {t['outcomes'][-1]}" for t in targets)
-    return f"Not reached: {told}."
-
-
-def _broken(seen: Mapping[str, Any]) -> str:
-    """Why what the probe pod did not reach says nothing; "" where it does."""
-    if seen["failed"]:
-        return f"The probe pod could not be asked: {_sentence(seen['failed'])}"
-    if not all(seen["control"]):
-        return "The probe pod did not reach its control before and after, so its own network may be broken."
-    return ""
-
-
-def _unasked(seen: Mapping[str, Any]) -> str:
-    """Which protocols of the Service's port nobody probed, and why; "" where there are none."""
-    protocols = sorted({t["protocol"] for t in seen["targets"]} - {"TCP"})
-    if not protocols:
-        return ""
-    return (
-        f"The Service's port is {' and '.join(protocols)}, which probes do not speak: without a handshake, silence "
-        "and a block look alike. Declare only what TCP can show, and prove this edge by other means."
-    )
-
-
-def _tcp(seen: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [target for target in seen["targets"] if target["protocol"] == "TCP"]
-
-
-def _names(targets: Sequence[Mapping[str, Any]]) -> str:
-    words = {"pod": "", "service": "the Service's address", "name": "the Service's name"}
-    pods = [t["target"] for t in targets if t["kind"] == "pod"]
-    return ", ".join(dict.fromkeys([*pods, *(words[t["kind"]] for t in targets if t["kind"] != "pod")]))
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith(".") else f"{text}."

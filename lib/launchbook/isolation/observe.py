@@ -11,7 +11,7 @@ from launchbook.errors import ClusterError, MissingRight
 from launchbook.isolation.beyond import beyond, told
 from launchbook.isolation.blocks import pod_networks
 from launchbook.isolation.reach import Pod, World, allows, reach
-from launchbook.isolation.targets import destinations, pod_of
+from launchbook.isolation.targets import destinations, every_destination, pod_of
 from launchbook.parameters import Destination
 from launchbook.run import RUN_LABEL, Run
 
@@ -33,10 +33,12 @@ def compute(run: Run) -> pd.DataFrame:
     policies = tuple(p for p in cluster.list("NetworkPolicy", api_version=_POLICY) if not _ours(p))
     world = World(policies, named, _networks(run))
     others = told(beyond(cluster))
+    edges = run.parameters.isolation.edges
+    found = every_destination(run, {edge.destination for edge in edges})
     rows = []
-    for edge in run.parameters.isolation.edges:
+    for edge in edges:
         source = Pod("(source)", edge.source.namespace, edge.source.labels)
-        service, pods = destinations(run, edge.destination)
+        service, pods = found[edge.destination]
         # Whether a rule is held against a Service's address or against the pod's behind it is the plugin's to say.
         addresses = tuple((service or {}).get("spec", {}).get("clusterIPs") or ())
         here = world

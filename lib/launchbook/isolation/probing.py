@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from launchbook.errors import ClusterError
-from launchbook.guise import captors, captured
-from launchbook.isolation.canary import PORT, listener, prober, scratch
-from launchbook.isolation.connect import Target, connect
-from launchbook.isolation.targets import destinations, targets
-from launchbook.parameters import Edge, Source
-from launchbook.pods import await_running, drop_namespace, ensure_namespace
+from launchbook.isolation.connect import ALLOWED, REFUSED, STAGGER, Target
+from launchbook.isolation.probers import Key, Probers, key_of
+from launchbook.isolation.scratch import PORT
+from launchbook.isolation.targets import every_destination, targets
+from launchbook.parameters import Edge
 from launchbook.run import Run
 
-_START = 60.0  # s, for the probers to run
-Key = tuple[str, str]
+_CONTROL = {"TCP": "control", "UDP": "control-udp"}
+_CONTROL_ATTEMPTS = 5
+_WITNESSES = 2  # sources that are asked whether a pod answers, before and after the blocks
+_PATIENCE = 1.0  # s, after which what ought to answer is tried anew
+_DNS = 53
+Outcomes = Mapping[Key, Mapping[str, list[str]]]
+Pair = tuple[Key, dict[str, Any]]  # a source, and a target that it is declared to reach
 
 
 def probe(run: Run) -> dict[str, Any]:
-    """What probe pods meet: {"problem", "edges": {edge: {"problem", "failed", "targets": [...], "control": [...]}}}.
+    """What probe pods meet: {"problem", "pace", "edges": {edge: {"problem", "failed", "confirmations", "targets",
+    "control", "udp_control"}}}.
 
     problem: why the edge's probe pod was not started; failed: why it could not be asked, "" where it could.
-    A target is as targets() has it, with "outcomes" (none where its protocol isn't TCP) and "answers" (whether somebody
-    reached that pod before and after; None for a Service). control: what this source's pod reached elsewhere, before
-    and after.
+    A target is as targets() has it, with "outcomes" (none where its protocol is SCTP) and "answers" (whether somebody
+    reached that pod before and after; None for a Service). control, udp_control: what this source's pod reached
+    elsewhere before, meanwhile and after, by TCP and, where an edge of it is asked by UDP, by UDP.
+    pace: {"cells" (edges asked), "attempts", "seconds"}, from the first attempt to the last.
     """
-    found: dict[str, Any] = {"problem": None, "edges": {}}
+    found: dict[str, Any] = {"problem": None, "pace": None, "edges": {}}
     if not run.allowed("probe"):
         found["problem"] = "This run may not probe (`allow: [probe]`, not read-only, and confirmed where protected)."
         return found
     run.require("probe")
+    edges = run.parameters.isolation.edges
     try:
-        found["edges"] = _Probing(run).edges()
+        asked = every_destination(run, {edge.destination for edge in edges})
+        met = {edge.name: targets(edge.name, edge.destination, *asked[edge.destination]) for edge in edges}
+        with Probers(run, [edge.source for edge in edges]) as probers:
+            found |= _Rounds(run, probers, met).all()
     except ClusterError as error:
         found["problem"] = f"Probing broke off: {error}"
     finally:
@@ -42,142 +51,127 @@ def probe(run: Run) -> dict[str, Any]:
     return found
 
 
-class _Probing:
-    """One prober for each source, one exec for each prober and round, all probers at once."""
+class _Rounds:
+    """Three rounds: somebody reaches each pod; every edge is asked; the same somebody reaches each pod again.
 
-    def __init__(self, run: Run) -> None:
+    What is open is asked while what is blocked runs into its timeout. All sources are asked at once.
+    """
+
+    def __init__(self, run: Run, probers: Probers, met: Mapping[str, list[dict[str, Any]]]) -> None:
         self.run = run
-        self.cluster = run.cluster
+        self.probers = probers
+        self.met = met
         self.limits = run.parameters.isolation
-        self.by_source: dict[Key, list[Edge]] = {}
+        self.tries = max(self.limits.confirmations, 3)
+        self.attempts = 0
+        self.pods: dict[str, list[Pair]] = {}
         for edge in self.limits.edges:
-            self.by_source.setdefault(_key(edge.source), []).append(edge)
-        self.pods = {key: f"launchbook-probe-{n}" for n, key in enumerate(self.by_source)}
-        self.failed: dict[Key, list[str]] = {}
-        self.targets = {
-            edge.name: targets(edge.name, edge.destination, *destinations(run, edge.destination))
+            if edge.expect == "open":
+                for target in _askable(met[edge.name]):
+                    if target["kind"] == "pod":
+                        self.pods.setdefault(target["at"], []).append((key_of(edge.source), target))
+
+    def all(self) -> dict[str, Any]:
+        began = time.monotonic()
+        before, witnesses = self._find_witnesses()
+        meanwhile = self._ask("probing every edge", self._every_edge())
+        after = self._ask("probing once more what answered", self._chosen(witnesses.values()))
+        took = round(time.monotonic() - began, 3)
+        again = self._answered(after)
+        answers = {at for at in witnesses if at in again}
+        rounds = (before, meanwhile, after)
+        edges = {edge.name: self._told(edge, rounds, answers) for edge in self.limits.edges}
+        asked = sum(1 for seen in edges.values() if any(t["outcomes"] for t in seen["targets"]))
+        return {"pace": {"cells": asked, "attempts": self.attempts, "seconds": took}, "edges": edges}
+
+    def _find_witnesses(self) -> tuple[Outcomes, dict[str, list[Pair]]]:
+        """host:port/protocol of each pod -> who reached it: a few are asked, and all others where none of them did."""
+        few = {at: _few(n, pairs) for n, (at, pairs) in enumerate(self.pods.items())}
+        before = self._ask("probing who is reached before", self._chosen(few.values()))
+        found = self._answered(before)
+        rest = [[pair for pair in pairs if pair not in few[at]] for at, pairs in self.pods.items() if at not in found]
+        if any(rest):
+            found |= self._answered(self._ask("probing who is reached before", self._chosen(rest)))
+        return before, {at: _few(0, pairs) for at, pairs in found.items()}
+
+    def _every_edge(self) -> dict[Key, list[Target]]:
+        """What ought to be blocked first: while it runs into its timeout, there is time for all the rest."""
+        wanted: dict[Key, list[Target]] = {}
+        after = STAGGER * self.tries if any(edge.expect == "closed" for edge in self.limits.edges) else 0.0
+        for edge in self.limits.edges:
+            for target in _askable(self.met[edge.name]):
+                if edge.expect == "open":
+                    chosen = _target(target, self.tries, _PATIENCE, after)
+                else:
+                    # A name leads to the addresses that are tried as often as a block must be confirmed.
+                    chosen = _target(target, 1 if target["kind"] == "name" else self.tries, STAGGER)
+                wanted.setdefault(key_of(edge.source), []).append(chosen)
+        return wanted
+
+    def _chosen(self, groups: Iterable[list[Pair]]) -> dict[Key, list[Target]]:
+        wanted: dict[Key, list[Target]] = {}
+        for key, target in (pair for group in groups for pair in group):
+            wanted.setdefault(key, []).append(_target(target, self.tries, _PATIENCE))
+        return wanted
+
+    def _answered(self, seen: Outcomes) -> dict[str, list[Pair]]:
+        """host:port/protocol of each pod that was reached in a round -> by whom."""
+        found: dict[str, list[Pair]] = {}
+        for at, pairs in self.pods.items():
+            for key, target in pairs:
+                if ALLOWED in seen.get(key, {}).get(target["id"], ()):
+                    found.setdefault(at, []).append((key, target))
+        return found
+
+    def _ask(self, words: str, wanted: Mapping[Key, list[Target]]) -> Outcomes:
+        """One round, the controls of each source first. A UDP control's port is closed, which the pod's kernel says."""
+        self.run.progress(words, 0.5)
+        asked: dict[Key, list[Target]] = {}
+        by_udp = self._by_udp()
+        for key in self.probers.sources:
+            asked[key] = [Target(_CONTROL["TCP"], self.probers.control, PORT, _CONTROL_ATTEMPTS, every=_PATIENCE)]
+            if key in by_udp:
+                asked[key].append(Target(_CONTROL["UDP"], self.probers.control, _DNS, 2, "UDP", _PATIENCE))
+            asked[key] += wanted.get(key, ())
+        seen = self.probers.ask(asked)
+        self.attempts += sum(len(outcomes) for one in seen.values() for outcomes in one.values())
+        return seen
+
+    def _by_udp(self) -> set[Key]:
+        return {
+            key_of(edge.source)
             for edge in self.limits.edges
+            if any(target["protocol"] == "UDP" for target in self.met[edge.name])
         }
 
-    def edges(self) -> dict[str, Any]:
-        try:
-            broken = self._start()
-            controls_before, open_before = self._round(broken, "open")
-            _, closed = self._round(broken, "closed")
-            controls_after, open_after = self._round(broken, "open")
-        finally:
-            self._clean_up()
-        answers = [_reached(self.targets, seen) for seen in (open_before, open_after)]
-        told: dict[str, Any] = {}
-        for edge in self.limits.edges:
-            key = _key(edge.source)
-            seen = {**open_before, **closed}.get(edge.name, {})
-            told[edge.name] = {
-                "problem": broken.get(key),
-                "failed": "; ".join(dict.fromkeys(self.failed.get(key, ()))),
-                "confirmations": self.limits.confirmations,
-                "targets": [
-                    {
-                        **target,
-                        "outcomes": seen.get(target["id"], []),
-                        "answers": None if target["kind"] != "pod" else all(target["at"] in one for one in answers),
-                    }
-                    for target in self.targets[edge.name]
-                ],
-                "control": [controls_before.get(key, False), controls_after.get(key, False)],
-            }
-        return told
-
-    def _start(self) -> dict[Key, str]:
-        """Starts every prober and the control listener; source -> why its prober could not be started."""
-        self.run.at_exit(self._clean_up)
-        self.run.progress("starting a probe pod for each source", 0.1)
-        ensure_namespace(self.cluster, scratch(self.run) + "-control", self.run.label)
-        control = listener(self.run, "control", {"launchbook.io/canary": "control"})
-        control["metadata"]["namespace"] += "-control"
-        self.cluster.create(control)
-        broken: dict[Key, str] = {}
-        for key, edges in self.by_source.items():
-            source = edges[0].source
-            try:
-                self._source_namespace(source.namespace)
-                pod = prober(self.run, self.pods[key], source.namespace, dict(source.labels))
-                taken = captured(pod["metadata"]["labels"], captors(self.cluster, source.namespace))
-                if taken:
-                    broken[key] = f"{taken}; nothing was started."
-                    continue
-                self.cluster.create(pod)
-            except ClusterError as error:
-                broken[key] = str(error)
-        for key, name in self.pods.items():
-            if key not in broken:
-                try:
-                    await_running(self.cluster, key[0], name, _START)
-                except ClusterError as error:
-                    broken[key] = str(error)
-        namespace = control["metadata"]["namespace"]
-        self.control = await_running(self.cluster, namespace, "control", _START)["status"]["podIP"]
-        return broken
-
-    def _source_namespace(self, name: str) -> None:
-        """A source's namespace must be there: one that is made here would be isolated from nothing.
-
-        The load generator's own is the exception, since the runbook brings it.
-        """
-        if name == self.run.parameters.load.generator.namespace:
-            ensure_namespace(self.cluster, name)
-        elif self.cluster.get("Namespace", name) is None:
-            raise ClusterError(f"there is no namespace {name}")
-
-    def _round(self, broken: Mapping[Key, str], expect: str) -> tuple[dict[Key, bool], dict[str, dict[str, list[str]]]]:
-        """Source -> whether its control answered; edge -> target id -> outcomes. One expectation at a time, so that
-        what is declared open is seen before and after what is declared closed."""
-        self.run.progress(f"probing what is declared {expect}", 0.5)
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            asked = {key: pool.submit(self._ask, key, expect) for key in self.by_source if key not in broken}
-            answered = {key: future.result() for key, future in asked.items()}
-        controls = {key: bool(seen.get("control")) and "ALLOWED" in seen["control"] for key, seen in answered.items()}
-        edges: dict[str, dict[str, list[str]]] = {}
-        for key, seen in answered.items():
-            for edge in self.by_source[key]:
-                if edge.expect == expect:
-                    edges[edge.name] = {t["id"]: seen.get(t["id"], []) for t in self.targets[edge.name]}
-        return controls, edges
-
-    def _ask(self, key: Key, expect: str) -> dict[str, list[str]]:
-        attempts = max(self.limits.confirmations, 3)
-        asked = [Target("control", self.control, PORT, 5)]
-        for edge in self.by_source[key]:
-            if edge.expect == expect:
-                asked += [
-                    Target(t["id"], t["host"], t["port"], attempts)
-                    for t in self.targets[edge.name]
-                    if t["protocol"] == "TCP"
-                ]
-        try:
-            return connect(self.cluster, key[0], self.pods[key], asked, self.limits.probe_timeout)
-        except ClusterError as error:
-            self.failed.setdefault(key, []).append(str(error))
-            return {}
-
-    def _clean_up(self) -> None:
-        """Every probe pod goes, whatever becomes of the others; what can't be deleted is found by the sweep."""
-        for key, name in self.pods.items():
-            with suppress(ClusterError):
-                self.cluster.delete("Pod", name, key[0], grace=0)
-        with suppress(ClusterError):
-            drop_namespace(self.cluster, scratch(self.run) + "-control")
+    def _told(self, edge: Edge, rounds: tuple[Outcomes, ...], answers: set[str]) -> dict[str, Any]:
+        key = key_of(edge.source)
+        mine = [seen.get(key, {}) for seen in rounds]
+        return {
+            "problem": self.probers.broken.get(key),
+            "failed": "; ".join(dict.fromkeys(self.probers.failed.get(key, ()))),
+            "confirmations": self.limits.confirmations,
+            "targets": [
+                {
+                    **target,
+                    "outcomes": mine[1].get(target["id"], []),
+                    "answers": None if target["kind"] != "pod" else target["at"] in answers,
+                }
+                for target in self.met[edge.name]
+            ],
+            "control": [ALLOWED in seen.get(_CONTROL["TCP"], ()) for seen in mine],
+            "udp_control": [bool({ALLOWED, REFUSED} & set(seen.get(_CONTROL["UDP"], ()))) for seen in mine],
+        }
 
 
-def _reached(asked: Mapping[str, list[dict[str, Any]]], seen: Mapping[str, Mapping[str, list[str]]]) -> set[str]:
-    """address:port of every pod that some source reached in a round."""
-    return {
-        target["at"]
-        for edge, outcomes in seen.items()
-        for target in asked[edge]
-        if target["kind"] == "pod" and "ALLOWED" in outcomes.get(target["id"], ())
-    }
+def _askable(met: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [target for target in met if target["protocol"] in ("TCP", "UDP")]
 
 
-def _key(source: Source) -> Key:
-    return source.namespace, ",".join(f"{k}={v}" for k, v in sorted(source.labels.items()))
+def _target(target: Mapping[str, Any], attempts: int, every: float, after: float = 0.0) -> Target:
+    return Target(target["id"], target["host"], target["port"], attempts, target["protocol"], every, after)
+
+
+def _few(turn: int, pairs: list[Pair]) -> list[Pair]:
+    """Some of those who may reach a pod; turn: by which the work is shared out among them."""
+    return [pairs[(turn + n) % len(pairs)] for n in range(min(_WITNESSES, len(pairs)))]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +24,31 @@ class Behind:
     number: int
 
 
-def destinations(run: Run, destination: Destination) -> tuple[Object | None, list[Behind]]:
+Behinds = tuple[Object | None, list[Behind]]
+
+
+def destinations(run: Run, destination: Destination) -> Behinds:
     """The Service, and each target port of every pod behind it. Raises ClusterError."""
-    service = run.cluster.get("Service", destination.service, destination.namespace)
+    return every_destination(run, [destination])[destination]
+
+
+def every_destination(run: Run, wanted: Iterable[Destination]) -> dict[Destination, Behinds]:
+    """destinations() of each of `wanted`; each Service is read once, several at a time. Raises ClusterError."""
+    asked = list(wanted)
+    services = sorted({(one.namespace, one.service) for one in asked})
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        found = dict(zip(services, pool.map(lambda one: _service(run, *one), services), strict=True))
+    told: dict[Destination, Behinds] = {}
+    for one in asked:
+        service, pods = found[one.namespace, one.service]
+        told[one] = (service, [] if service is None else behind(service, one.port, pods))
+    return told
+
+
+def _service(run: Run, namespace: str, name: str) -> tuple[Object | None, list[Any]]:
+    service = run.cluster.get("Service", name, namespace)
     selector = (service or {}).get("spec", {}).get("selector")
-    if service is None or not selector:
-        return service, []
-    return service, behind(service, destination.port, run.cluster.list("Pod", destination.namespace, labels=selector))
+    return service, run.cluster.list("Pod", namespace, labels=selector) if selector else []
 
 
 def behind(service: Object, port: int, pods: Sequence[Object]) -> list[Behind]:
@@ -71,9 +90,11 @@ def pod_of(item: Object) -> Pod:
 def targets(
     edge: str, destination: Destination, service: Object | None, pods: Sequence[Behind]
 ) -> list[dict[str, Any]]:
-    """Every destination pod by each of its addresses, then the Service by address and by name.
+    """Every destination pod by each of its addresses, then the Service by address and, for TCP, by name.
 
-    Each is {"id", "target", "kind" (pod, service, name), "host", "port", "protocol", "at"}.
+    A name is asked for over UDP itself, so that a question to a name would tell of two ways at once.
+
+    Each is {"id", "target", "kind" (pod, service, name), "host", "port", "protocol", "at"}; at: host:port/protocol.
     """
     found = [
         {"target": one.item["metadata"]["name"], "kind": "pod", "host": address["ip"],
@@ -92,9 +113,11 @@ def targets(
              "port": destination.port, "protocol": _protocol(port)}
             for kind, host in [*hosts, ("name", name)]
             for port in ports
+            if kind != "name" or _protocol(port) == "TCP"
         ]  # fmt: skip
     return [
-        {**target, "id": f"{edge}#{n}", "at": f"{target['host']}:{target['port']}"} for n, target in enumerate(found)
+        {**target, "id": f"{edge}#{n}", "at": f"{target['host']}:{target['port']}/{target['protocol']}"}
+        for n, target in enumerate(found)
     ]
 
 

@@ -81,7 +81,6 @@ def test_targets_name_no_cluster_domain() -> None:
         ("pod", "fd00::1", "TCP"),
         ("service", "10.96.0.9", "UDP"),
         ("service", "10.96.0.9", "TCP"),
-        ("name", "s.d.svc", "UDP"),
         ("name", "s.d.svc", "TCP"),
     ]
     assert len({t["id"] for t in found}) == len(found)
