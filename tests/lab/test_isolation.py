@@ -218,7 +218,7 @@ def test_a_policy_that_is_not_enforced_is_late(system: Any, prepare: Prepare, ma
     run = prepare([REDIS_CLOSED])
     system.kubectl("-n", "kgents-triad", "delete", "networkpolicy", "--all")
     started = Lab(system.name)
-    agents = [f"calico-felix@{system.name}-node-{n}" for n in (1, 2)]
+    agents = [f"calico-felix@{node['metadata']['name']}" for node in system.get("nodes")["items"]]
 
     def act() -> None:
         for agent in agents:

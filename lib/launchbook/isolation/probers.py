@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import TypeVar
 
 from launchbook.errors import ClusterError
-from launchbook.isolation.connect import Prober, Target, prober
 from launchbook.guise import captors, captured
+from launchbook.isolation.connect import Prober, Target, prober
 from launchbook.isolation.scratch import listener, open_namespace, prober_pod, scratch
 from launchbook.parameters import Source
 from launchbook.pods import await_running, drop_namespace, ensure_namespace
