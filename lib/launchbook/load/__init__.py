@@ -3,40 +3,47 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from launchbook.display import Html, table
-from launchbook.load import judge
+from launchbook.load import judge, soak
 from launchbook.load.act import execute
+from launchbook.load.charts import Moments, distribution, errors, heat, latency, throughput
+from launchbook.load.figures import TRENDS, Figure, trend
+from launchbook.load.happened import happened
 from launchbook.load.judge import Finding, Outcome, Plan, Reason
 from launchbook.load.plan import planned
 from launchbook.load.result import Result
-from launchbook.load.samples import measured, span
-from launchbook.load.show import distribution, document, errors, latency, results, summary, throughput
+from launchbook.load.samples import measured
+from launchbook.load.show import document, results, summary
+from launchbook.load.tally import Tally
 from launchbook.load.target import target as _target
 from launchbook.run import Run
 from launchbook.thresholds import parse
 
 __all__ = [
-    "Judged", "Result", "checks", "distribution", "document", "errors", "evaluate", "execute", "judge", "latency",
-    "results", "show_target", "target", "throughput", "write",
+    "Judged", "Moments", "Result", "checks", "distribution", "document", "drift", "errors", "evaluate", "execute",
+    "heat", "judge", "latency", "moments", "results", "show_target", "target", "throughput", "write",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A result with everything that was made of it. samples: without the warm-up."""
+    """A result with everything that was made of it. tally: without the warm-up; whole: with it."""
 
     result: Result
     plan: Plan
-    samples: pd.DataFrame
-    seconds: float
+    tally: Tally
+    whole: Tally
+    trends: dict[str, Figure]
     reasons: list[Reason]
     findings: list[Finding]
     outcome: Outcome
+    slopes: list[soak.Slope]
 
 
 def target(run: Run) -> dict[str, Any]:
@@ -50,15 +57,17 @@ def evaluate(run: Run, result: Result) -> Judged:
     """The result judged by the environment's thresholds."""
     load = run.parameters.load
     plan = planned(load.scenario)
-    samples = measured(result.samples, load.scenario.warmup)
-    seconds, thresholds = span(samples), parse(load.thresholds)
+    tally, thresholds = Tally.of(measured(result.samples, load.scenario.warmup)), parse(load.thresholds)
+    found = judge.findings(tally, thresholds)
+    first, last = result.window
     reasons = judge.invalid(
-        samples, result.health, plan, thresholds, cores=result.cores, complete=result.complete, seconds=seconds,
-        problem=result.problem,
+        tally, result.health, plan, thresholds, cores=result.cores, complete=result.complete, problem=result.problem,
+        elapsed=last - first if result.window != (0.0, 0.0) else None,
     )  # fmt: skip
-    reasons += result.reasons
-    found = judge.findings(samples, thresholds, seconds)
-    return Judged(result, plan, samples, seconds, reasons, found, judge.outcome(len(samples), reasons, found))
+    reasons += [*result.reasons, *judge.reasons(tally, plan, found)]
+    outcome = judge.outcome(tally.count, reasons, found)
+    slopes = soak.slopes(tally, run.read("load/pods.parquet"))
+    return Judged(result, plan, tally, Tally.of(result.samples), trend(tally, TRENDS), reasons, found, outcome, slopes)
 
 
 def show_target(found: dict[str, Any]) -> Html:
@@ -68,13 +77,28 @@ def show_target(found: dict[str, Any]) -> Html:
     return table(pd.DataFrame(rows, columns=["", "value"]), "The target of the load")
 
 
+def moments(run: Run, result: Result) -> Moments:
+    """What the charts mark along the time: the warm-up, and what happened to the pods meanwhile."""
+    tally = Tally.of(result.samples)
+    events = happened(run, tally.first, tally.last) if tally.count else None
+    return Moments(run.parameters.load.scenario.warmup, events)
+
+
+def drift(judged: Judged) -> Html:
+    """Whether latency, errors or the pods' memory grow while the load lasts."""
+    return table(soak.table(judged.slopes), "What grows while the load lasts", badges=())
+
+
 def checks(judged: Judged) -> list[Any]:
-    """B.validity and B.threshold."""
-    failed = judged.samples[judged.samples["failed"]]
-    errors_by_kind = {str(kind): int(n) for kind, n in failed["error"].value_counts().items()}
+    """B.validity, B.threshold and B.soak."""
+    kinds: Counter[str] = Counter()
+    for (kind, _), many in judged.tally.errors.items():
+        kinds[kind] += many
+    count = judged.tally.count
     return [
-        judge.validity(judged.outcome, judged.reasons, len(judged.samples), judged.result.problem),
-        *judge.thresholds(judged.findings, judged.outcome, judged.plan, errors_by_kind),
+        judge.validity(judged.outcome, judged.reasons, count, judged.result.problem),
+        *judge.thresholds(judged.findings, judged.outcome, judged.plan, kinds, judged.reasons),
+        judge.soak(judged.slopes, judged.outcome, judged.tally.seconds),
     ]
 
 
@@ -86,8 +110,11 @@ def write(run: Run, judged: Judged, target: dict[str, Any]) -> str | None:
         "reasons": [r.__dict__ for r in judged.reasons], "began": judged.result.began,
         "vus": judged.plan.vus, "think_time": judged.plan.think_time, "rate": judged.plan.rate,
     }  # fmt: skip
-    text = document(judged.plan, about, judged.findings, judged.outcome, judged.reasons, judged.samples)
+    text = document(
+        judged.plan, about, judged.findings, judged.outcome, judged.reasons, judged.tally, judged.trends,
+        judged.slopes,
+    )  # fmt: skip
     run.document("load-test-baseline.md", text)
-    whole = summary(judged.samples, judged.findings, judged.seconds, about)
+    whole = summary(judged.tally, judged.findings, judged.trends, about)
     run.document("load-test-results.json", json.dumps(whole, indent=2))
-    return "documents/load-test-baseline.md" if len(judged.samples) else None
+    return "documents/load-test-baseline.md" if judged.tally.count else None

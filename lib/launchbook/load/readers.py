@@ -1,160 +1,159 @@
-"""Files of results read by what they hold: k6 (summary, NDJSON, CSV, each also gzipped), Locust, and our own Parquet."""
+"""Files of results read by what they hold: k6 (summary, NDJSON, CSV, each also gzipped), Locust, and our own Parquet.
+
+Samples are counted while they are read, so that a file of any length is read in bounded memory.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from launchbook.load.csvs import Found, Gathered, Pairs, k6_csv, own_csv
 from launchbook.load.reading import Foreign, Reading
-from launchbook.load.samples import gunzip
-from launchbook.load.summaries import k6_summary, locust_stats
+from launchbook.load.stream import Stream
+from launchbook.load.summaries import k6_report, k6_summary, locust_history, locust_stats
+from launchbook.load.tally import Tally
+from launchbook.load.terms import Reason
+
+_SUMMARY = 64 << 20  # bytes: a summary is small, whatever it sums up
+_KINDS = {
+    "http_req_duration": "took", "http_req_failed": "failed", "http_req_blocked": "blocked",
+    "dropped_iterations": "dropped",
+}  # fmt: skip
+EXPECTED = (
+    "Expected k6's summary or `--out json` or `--out csv` (also gzipped), Locust's _stats.csv or _stats_history.csv, or "
+    "this runbook's samples.parquet"
+)
 
 
 def read(path: Path) -> Reading:
     """One result file. Raises Foreign, with what was expected, where it is none."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            head = file.read(4)
+        if not head:
+            return Reading()
+        if head == b"PAR1":
+            return _parquet(path)
+        stream = Stream(path)
+        reading = _by_shape(path, stream)
     except OSError as error:
         raise Foreign(f"{path}: can't be read: {error}") from None
-    if not data:
-        return Reading()
-    if data[:4] == b"PAR1":
-        return _table(path, data)
-    text, cut = _text(path, data)
-    reading = _by_shape(path, text)
-    if cut:
-        reading.problems.append(("truncated", f"{path.name} ends in the middle of its gzip stream."))
+    if stream.cut:
+        if not reading.count:
+            raise Foreign(f"{path}: its gzip stream holds nothing that can be read.")
+        reading.problems.append(Reason("truncated", f"{path.name} ends in the middle of its gzip stream."))
     return reading
 
 
-def _text(path: Path, data: bytes) -> tuple[str, bool]:
-    if data[:2] != b"\x1f\x8b":
-        return data.decode("utf-8", "replace"), False
-    out, whole = gunzip(data)
-    if not out:
-        raise Foreign(f"{path}: its gzip stream holds nothing that can be read.")
-    return out.decode("utf-8", "replace"), not whole
-
-
-def _by_shape(path: Path, text: str) -> Reading:
-    head = text.lstrip()[:200]
-    if not head:
+def _by_shape(path: Path, stream: Stream) -> Reading:
+    """Looks at the beginning; samples are then read from a stream of their own."""
+    first = next(stream.blocks(), b"")
+    head = first[:4000].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    line = head.splitlines()[0] if head else ""
+    columns = line.replace('"', "").split(",")
+    if not head and not stream.cut:
         return Reading()
     if head.startswith("{"):
-        try:
-            whole = json.loads(text)
-        except ValueError:
-            return _ndjson(path, text.splitlines())
-        if isinstance(whole, dict) and "metrics" in whole:
-            return k6_summary(path, whole)
-        return _ndjson(path, text.splitlines())
-    if "metric_name" in head.splitlines()[0] or head.startswith("start,ms"):
-        return _csv(path, text)
-    if {"Name", "Request Count", "Failure Count"} <= set(head.splitlines()[0].replace('"', "").split(",")):
-        return locust_stats(path, text)
-    raise Foreign(
-        f"{path}: is no load result. Expected k6's summary or `--out json` or `--out csv` (also gzipped), Locust's "
-        f"_stats.csv, or this runbook's samples.parquet; it begins with {head[:40]!r}."
-    )
+        return _json(path, stream, line)
+    if {"metric_name", "timestamp", "metric_value"} <= set(columns):
+        return _samples(path, k6_csv(stream), "k6 points")
+    if {"start", "ms", "failed"} <= set(columns):
+        return _samples(path, own_csv(stream), "samples")
+    if columns[:2] == ["start", "ms"]:
+        raise Foreign(f"{path}: has no columns start, ms and failed; it holds {', '.join(columns)}.")
+    if {"Timestamp", "User Count", "Total Request Count"} <= set(columns):
+        return locust_history(path, _text(path, stream))
+    if {"Name", "Request Count", "Failure Count"} <= set(columns):
+        return locust_stats(path, _text(path, stream))
+    if stream.cut and not head:
+        return Reading()
+    raise Foreign(f"{path}: is no load result. {EXPECTED}; it begins with {head[:40]!r}.")
 
 
-def _ndjson(path: Path, lines: Sequence[str]) -> Reading:
-    points: list[tuple[float, str, float, str]] = []
-    broken = 0
-    for line in lines:
+def _text(path: Path, stream: Stream) -> str:
+    parts, size = [], 0
+    for block in stream.blocks():
+        parts.append(block)
+        size += len(block)
+        if size > _SUMMARY:
+            raise Foreign(f"{path}: is no load result: a summary of more than {_SUMMARY >> 20} MiB.")
+    return b"".join(parts).decode("utf-8", "replace")
+
+
+def _json(path: Path, stream: Stream, line: str) -> Reading:
+    """k6's NDJSON has an object a line; a summary is one object."""
+    if '"type":"Metric"' in line or '"type":"Point"' in line or '"type": "Point"' in line or '"type": "Metric"' in line:
+        return _samples(path, _ndjson(stream), "k6 points")
+    try:
+        whole = json.loads(_text(path, stream))
+    except ValueError:
+        found = _ndjson(stream)
+        if not found.tally.count:
+            raise Foreign(f"{path}: none of its {found.broken} lines is a k6 point.") from None
+        return _samples(path, found, "k6 points")
+    if isinstance(whole, dict) and "metrics" in whole:
+        return k6_summary(path, whole)
+    if isinstance(whole, dict) and isinstance(whole.get("results"), dict):
+        return k6_report(path, whole)
+    raise Foreign(f"{path}: is no load result. {EXPECTED}; it holds the keys {', '.join(map(str, whole))[:80]}.")
+
+
+def _ndjson(stream: Stream) -> Found:
+    """https://grafana.com/docs/k6/latest/results-output/real-time/json/."""
+    found, gathered, pairs = Found(), Gathered(), Pairs()
+    for block in stream.blocks():
+        points = pd.DataFrame(list(_points(block, found)), columns=["kind", "at", "metric_value", "name", "error"])
+        at = pd.to_datetime(points["at"], utc=True, format="ISO8601", errors="coerce")
+        points["timestamp"] = (at - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
+        found.dropped += float(points["metric_value"][points["kind"] == "dropped"].sum())
+        gathered.add(pairs.take(*(points[points["kind"] == kind] for kind in ("took", "failed", "blocked"))))
+    gathered.add(pairs.rest())
+    found.tally, found.tells = gathered.tally(), pairs.tells
+    return found
+
+
+def _points(block: bytes, found: Found) -> Iterator[tuple[str, str, float, str, str]]:
+    for line in block.splitlines():
         if not line.strip():
             continue
         try:
             point = json.loads(line)
-            if point.get("type") != "Point":
+            kind = _KINDS.get(point["metric"]) if point["type"] == "Point" else None
+            if kind is None:
                 continue
-            data = point["data"]
-            when = pd.Timestamp(data["time"]).timestamp()
-            points.append(
-                (when, point["metric"], float(data["value"]), str((data.get("tags") or {}).get("status", "")))
-            )
+            data: Any = point["data"]
+            tags = data.get("tags") or {}
+            name, error = str(tags.get("name", "")), str(tags.get("error", ""))
+            yield kind, str(data["time"]), float(data["value"]), name, error
         except (ValueError, KeyError, TypeError, AttributeError):
-            broken += 1
-    return _points(path, points, broken)
+            found.broken += 1
 
 
-def _csv(path: Path, text: str) -> Reading:
-    rows = csv.DictReader(io.StringIO(text))
-    if rows.fieldnames and "ms" in rows.fieldnames:
-        return _frame(path, pd.read_csv(io.StringIO(text), on_bad_lines="skip", low_memory=False))
-    points, broken = [], 0
-    for row in rows:
-        try:
-            points.append(
-                (float(row["timestamp"]), row["metric_name"], float(row["metric_value"]), row.get("status") or "")
-            )
-        except (ValueError, KeyError, TypeError):
-            broken += 1
-    return _points(path, points, broken)
-
-
-def _points(path: Path, points: Sequence[tuple[float, str, float, str]], broken: int) -> Reading:
-    durations = np.array([value for _, metric, value, _ in points if metric == "http_req_duration"])
-    times = [when for when, metric, _, _ in points if metric in ("http_reqs", "http_req_duration")]
-    if broken and not points:
-        raise Foreign(f"{path}: none of its {broken} lines is a k6 point.")
-    reading = Reading(count=len(durations), durations=durations)
-    flags = [value > 0 for _, metric, value, _ in points if metric == "http_req_failed"]
-    reading.failed = sum(flags) if len(flags) == reading.count else None
-    if times:
-        reading.first, reading.last = min(times), max(times)
-        reading.seconds = reading.last - reading.first
-    if broken:
-        reading.problems.append(
-            ("truncated", f"{path.name}: {broken} lines are no k6 points; the file may be cut off.")
-        )
-    if any(b < a - 60 for a, b in itertools.pairwise(times)):
-        reading.problems.append(("clock", f"{path.name}: the clock ran back by more than a minute."))
-    lost = sum(value for _, metric, value, _ in points if metric == "dropped_iterations")
-    if lost:
-        reading.problems.append(
-            ("generator-saturated", f"{lost:g} iterations were dropped: the generator could not keep its rate.")
-        )
-    return _checked(path, reading)
-
-
-def _table(path: Path, data: bytes) -> Reading:
-    try:
-        return _frame(path, pd.read_parquet(io.BytesIO(data)))
-    except (ValueError, OSError) as error:
-        raise Foreign(f"{path}: is no whole Parquet file: {error}") from None
-
-
-def _frame(path: Path, frame: pd.DataFrame) -> Reading:
-    if not {"start", "ms", "failed"} <= set(frame.columns):
-        raise Foreign(f"{path}: has no columns start, ms and failed; it holds {', '.join(map(str, frame.columns))}.")
-    given = len(frame)
-    numbers = frame[["start", "ms"]].apply(pd.to_numeric, errors="coerce")
-    flags = frame["failed"].astype(str).str.lower().map({"0": 0, "1": 1, "false": 0, "true": 1, "0.0": 0, "1.0": 1})
-    frame = numbers.assign(failed=flags)
-    frame = frame[np.isfinite(frame["start"]) & frame["failed"].notna()]
-    durations = frame["ms"].to_numpy(dtype=float)
-    reading = Reading(count=len(frame), durations=durations, failed=int(frame["failed"].sum()))
-    if len(frame) < given:
-        lost = given - len(frame)
-        reading.problems.append(("impossible", f"{path.name}: {lost} rows have no time, or no word if they failed."))
-    if len(frame):
-        reading.first, reading.last = float(frame["start"].min()), float((frame["start"] + frame["ms"] / 1000).max())
-        reading.seconds = reading.last - reading.first
-    return _checked(path, reading)
-
-
-def _checked(path: Path, reading: Reading) -> Reading:
-    assert reading.durations is not None
-    bad = ~np.isfinite(reading.durations) | (reading.durations < 0)
-    if bad.any():
-        reading.problems.append(("impossible", f"{path.name}: {int(bad.sum())} durations are negative or no number."))
-        reading.durations = reading.durations[~bad]
+def _samples(path: Path, found: Found, what: str) -> Reading:
+    tally = found.tally
+    if found.broken and not tally.count:
+        raise Foreign(f"{path}: none of its {found.broken} lines are {what}.")
+    # A row that is impossible is still a row: without it the file would seem to hold nothing.
+    reading = Reading(tally.count + tally.impossible, tally, found.tells)
+    if found.broken:
+        cut = f"{path.name}: {found.broken} lines are no {what}; the file may be cut off."
+        reading.problems.append(Reason("truncated", cut))
+    if found.dropped:
+        lost = f"{found.dropped:g} iterations were dropped: the generator could not keep its rate."
+        reading.problems.append(Reason("generator-saturated", lost))
     return reading
+
+
+def _parquet(path: Path) -> Reading:
+    try:
+        tally = Tally.of_parquet(path)
+    except KeyError as error:
+        raise Foreign(f"{path}: has no columns {error.args[0]}; a sample table has start (s), ms and failed.") from None
+    except (ValueError, OSError, TypeError) as error:
+        raise Foreign(f"{path}: is no whole Parquet file of samples: {error}") from None
+    return Reading(tally.count + tally.impossible, tally)

@@ -1,18 +1,15 @@
-"""One shape for anybody's load results: samples, or the figures that a summary holds."""
+"""One shape for anybody's load results: samples that were counted, or the figures that a summary holds."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from launchbook.errors import LaunchbookError
-from launchbook.load.figures import trend
-from launchbook.thresholds import METRICS, Threshold
-
-Problem = tuple[str, str]
+from launchbook.load.figures import Figure, figures
+from launchbook.load.tally import Tally, merged
+from launchbook.load.terms import Reason
+from launchbook.thresholds import Threshold
 
 
 class Foreign(LaunchbookError):
@@ -21,51 +18,43 @@ class Foreign(LaunchbookError):
 
 @dataclass
 class Reading:
-    """Either samples (durations in ms, failed or not) or the figures that a summary holds.
+    """Either samples or the figures that a summary holds.
 
-    failed: None where the samples don't say; problems: (id, sentence) for each reason why these figures can't be
-    believed; crossed: the same for thresholds of metrics that are not judged here, as the summary itself judged them
+    tally: the samples, None for a summary; tells: whether the samples say which requests failed; figures: metric ->
+    aggregate -> figure, of a summary; thresholds: its own, metric -> expressions; problems: why these figures can't be
+    believed; crossed: thresholds of metrics that are not judged here, as the summary itself judged them
     """
 
     count: int = 0
-    durations: np.ndarray | None = None
-    failed: int | None = 0
-    seconds: float | None = None
+    tally: Tally | None = None
+    tells: bool = True
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
     thresholds: dict[str, list[str]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
-    crossed: list[Problem] = field(default_factory=list)
-    first: float = math.inf
-    last: float = -math.inf
+    problems: list[Reason] = field(default_factory=list)
+    crossed: list[Reason] = field(default_factory=list)
 
     @staticmethod
     def merged(readings: Sequence[Reading]) -> Reading:
         """Several results as one: samples add up; percentiles of summaries don't, so two summaries can't be merged."""
         if len(readings) == 1:
             return readings[0]
-        if any(one.durations is None for one in readings):
-            raise Foreign("several summaries can't be merged: percentiles don't add up. Give samples (NDJSON, CSV).")
-        first, last = min(one.first for one in readings), max(one.last for one in readings)
-        parts = [one.durations for one in readings if one.durations is not None]
+        tallies = [one.tally for one in readings if one.tally is not None]
+        if len(tallies) < len(readings):
+            raise Foreign(
+                "several summaries can't be merged: percentiles don't add up. Give samples (NDJSON, CSV, Parquet)."
+            )
         return Reading(
-            count=sum(one.count for one in readings), durations=np.concatenate(parts),
-            failed=_sum(one.failed for one in readings), seconds=last - first,
-            problems=[p for one in readings for p in one.problems], first=first, last=last,
+            count=sum(one.count for one in readings), tally=merged(tallies), tells=all(one.tells for one in readings),
+            problems=[p for one in readings for p in one.problems],
         )  # fmt: skip
 
-    def figure(self, threshold: Threshold) -> float | None:
-        """The figure that a threshold asks for; None where these results don't hold it."""
-        if self.durations is None:
-            return self.figures.get(threshold.metric, {}).get(threshold.aggregate)
-        if threshold.metric == "http_req_failed":
-            return None if self.failed is None else self.failed / self.count
-        if METRICS[threshold.metric] == "counter":
-            if threshold.aggregate == "count":
-                return float(self.count)
-            return self.count / self.seconds if self.seconds else None
-        return trend(self.durations, threshold.aggregate) if len(self.durations) else None
-
-
-def _sum(counts: Iterable[int | None]) -> int | None:
-    known = list(counts)
-    return None if None in known else sum(n for n in known if n is not None)
+    def judged_by(self, thresholds: Sequence[Threshold]) -> list[Figure | None]:
+        """The figure of each threshold; None where these results don't hold it."""
+        if self.tally is not None:
+            found = figures(thresholds, self.tally)
+            return [
+                None if t.metric == "http_req_failed" and not self.tells else f
+                for t, f in zip(thresholds, found, strict=True)
+            ]
+        values = [self.figures.get(t.metric, {}).get(t.aggregate) for t in thresholds]
+        return [None if value is None else Figure(value) for value in values]

@@ -92,13 +92,6 @@ def measured(samples: pd.DataFrame, warmup: float) -> pd.DataFrame:
     return later.reset_index(drop=True)
 
 
-def span(samples: pd.DataFrame) -> float:
-    """Seconds from the first request sent to the last answer read; 0 without a sample."""
-    if samples.empty:
-        return 0.0
-    return float((samples["start"] + samples["ms"] / 1000).max() - samples["start"].min())
-
-
 def gunzip(data: bytes) -> tuple[bytes, bool]:
     """What a gzip stream holds, and whether it is whole; of one that is cut off, everything up to the cut."""
     stream = zlib.decompressobj(wbits=31)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from launchbook.load.reading import Foreign, Problem, Reading
+from launchbook.load.reading import Foreign, Reading
+from launchbook.load.terms import Reason
 from launchbook.thresholds import METRICS, known
 
 
@@ -37,9 +39,27 @@ def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
     if not isinstance(lost, (int, float)):
         raise Foreign(f"{path}: the count of dropped_iterations is no number, so this is no k6 summary.")
     if lost:
-        reading.problems.append(
-            ("generator-saturated", f"{lost:g} iterations were dropped: the generator could not keep its rate.")
+        dropped_some = f"{lost:g} iterations were dropped: the generator could not keep its rate."
+        reading.problems.append(Reason("generator-saturated", dropped_some))
+    return reading
+
+
+def k6_report(path: Path, whole: Mapping[str, Any]) -> Reading:
+    """`--new-machine-readable-summary`, schema 1.0.0: metrics are a list below `results`, and there are no thresholds.
+
+    https://github.com/grafana/k6-summary
+    """
+    listed = whole["results"].get("metrics")
+    if not isinstance(listed, list) or not all(isinstance(one, dict) and "name" in one for one in listed):
+        raise Foreign(f"{path}: `results.metrics` is no list of metrics with names, so this is no k6 summary.")
+    reading = k6_summary(path, {"metrics": {str(one["name"]): one for one in listed}})
+    checks = whole["results"].get("checks")
+    if whole["results"].get("passed") is False:
+        reading.crossed.append(
+            Reason("threshold", "k6 says that the test did not pass, and not which threshold broke.")
         )
+    elif isinstance(checks, dict) and "passed" not in whole["results"]:
+        reading.problems.append(Reason("figure-missing", f"{path.name} doesn't say whether k6's thresholds held."))
     return reading
 
 
@@ -65,16 +85,32 @@ def _own_thresholds(path: Path, metrics: Mapping[str, Any], reading: Reading) ->
             # --summary-export writes true for a broken threshold, handleSummary {"ok": true} for a kept one
             ok = not said if isinstance(said, bool) else said.get("ok") if isinstance(said, dict) else None
             if ok is False:
-                reading.crossed.append(("threshold", f"{name}: {expression} does not hold, says k6."))
-            elif ok is not True:
-                reading.problems.append(
-                    ("figure-missing", f"{name}: {expression}: the summary doesn't say if it holds.")
+                reading.crossed.append(
+                    Reason(
+                        "threshold", f"{name}: {expression} does not hold, says k6.", "FAIL", f"{name}: {expression}"
+                    )
                 )
+            elif ok is not True:
+                unsaid = f"{name}: {expression}: the summary doesn't say if it holds."
+                reading.problems.append(Reason("figure-missing", unsaid))
+            elif _on_nothing(path, name, metric):
+                nothing = f"{name}: {expression} holds, says k6, but on zero samples."
+                reading.problems.append(Reason("threshold-on-nothing", nothing))
 
 
-def _sane(path: Path, name: str, values: Mapping[str, float]) -> Iterable[Problem]:
+def _on_nothing(path: Path, name: str, metric: Mapping[str, Any]) -> bool:
+    """Whether a metric saw nothing: k6 then reads a trend as 0 and lets nearly every threshold pass."""
+    values = {k: v for k, v in _values(path, name, metric).items() if isinstance(v, (int, float))}
+    if "count" in values:
+        return values["count"] == 0
+    if {"passes", "fails"} <= values.keys():
+        return bool(values["passes"] + values["fails"] == 0)
+    return "max" in values and not any(values.values())
+
+
+def _sane(path: Path, name: str, values: Mapping[str, float]) -> Iterable[Reason]:
     bad = [k for k, v in values.items() if math.isnan(v) or math.isinf(v) or v < 0]
-    return [("impossible", f"{path.name}: {name} {k} is {values[k]}.") for k in bad]
+    return [Reason("impossible", f"{path.name}: {name} {k} is {values[k]}.") for k in bad]
 
 
 def locust_stats(path: Path, text: str) -> Reading:
@@ -92,7 +128,7 @@ def locust_stats(path: Path, text: str) -> Reading:
         trends = {name: float(value) for name, value in duration.items() if value not in ("", "N/A", None)}
     except (KeyError, TypeError, ValueError) as error:
         raise Foreign(f"{path}: its row Aggregated is not whole: {error}.") from None
-    reading = Reading(count=count, failed=failures)
+    reading = Reading(count=count)
     reading.figures = {
         "http_reqs": {"count": float(count), "rate": rate},
         "http_req_failed": {"rate": failures / count if count else math.nan},
@@ -100,5 +136,32 @@ def locust_stats(path: Path, text: str) -> Reading:
     }
     reading.problems = [p for name in reading.figures if count for p in _sane(path, name, reading.figures[name])]
     if failures > count:
-        reading.problems.append(("impossible", f"{path.name}: {failures} of {count} requests failed."))
+        reading.problems.append(Reason("impossible", f"{path.name}: {failures} of {count} requests failed."))
+    return reading
+
+
+def locust_history(path: Path, text: str) -> Reading:
+    """The last whole row `Aggregated` of Locust's `_stats_history.csv`: totals over the run.
+
+    Its percentiles are of the last ten seconds only, so they are left out.
+    """
+    rows = [row for row in csv.DictReader(io.StringIO(text)) if row.get("Name") == "Aggregated"]
+    try:
+        first, last = int(rows[0]["Timestamp"]), int(rows[-1]["Timestamp"])
+        row = rows[-1]
+        count, failures = int(row["Total Request Count"]), int(row["Total Failure Count"])
+        simple = {"avg": "Average", "min": "Min", "max": "Max", "med": "Median"}
+        trends = {name: float(row[f"Total {column} Response Time"]) for name, column in simple.items()}
+    except (IndexError, KeyError, TypeError, ValueError) as error:
+        raise Foreign(f"{path}: its last row Aggregated is not whole: {error}.") from None
+    reading = Reading(count=count)
+    reading.figures = {
+        "http_reqs": {"count": float(count), **({"rate": count / (last - first)} if last > first else {})},
+        "http_req_failed": {"rate": failures / count if count else math.nan},
+        "http_req_duration": trends,
+    }
+    reading.problems = [p for name in reading.figures if count for p in _sane(path, name, reading.figures[name])]
+    times = [int(one["Timestamp"]) for one in rows if str(one.get("Timestamp", "")).isdigit()]
+    if any(b < a - 60 for a, b in itertools.pairwise(times)):
+        reading.problems.append(Reason("clock", f"{path.name}: the clock ran back by more than a minute."))
     return reading

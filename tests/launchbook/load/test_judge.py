@@ -10,8 +10,9 @@ import pytest
 
 from launchbook.errors import ParametersError
 from launchbook.load import judge
-from launchbook.load.figures import figure
+from launchbook.load.figures import figures
 from launchbook.load.judge import Plan
+from launchbook.load.tally import Tally
 from launchbook.thresholds import parse
 from launchbook.words import Status
 
@@ -30,17 +31,23 @@ def health(cpu: float = 0.4, lag: float = 0.01) -> pd.DataFrame:
     return pd.DataFrame({"cpu": [cpu] * 60, "lag": [lag] * 60})
 
 
-def judged(frame: pd.DataFrame, seconds: float = 60.0, plan: Plan = PLAN, **changed: Any) -> tuple[str, list[str]]:
+def reasons(frame: pd.DataFrame, plan: Plan = PLAN, asked: Any = THRESHOLDS, **changed: Any) -> tuple[str, list[Any]]:
     given = {"health": health(), "cores": 1.0, "complete": True, **changed}
-    reasons = judge.invalid(frame, given.pop("health"), plan, THRESHOLDS, seconds=seconds, **given)
-    found = judge.findings(frame, THRESHOLDS, seconds)
-    return judge.outcome(len(frame), reasons, found), [r.id for r in reasons]
+    tally = Tally.of(frame)
+    found = judge.findings(tally, asked)
+    told = [*judge.invalid(tally, given.pop("health"), plan, asked, **given), *judge.reasons(tally, plan, found)]
+    return judge.outcome(tally.count, told, found), told
+
+
+def judged(frame: pd.DataFrame, plan: Plan = PLAN, **changed: Any) -> tuple[str, list[str]]:
+    outcome, told = reasons(frame, plan, **changed)
+    return outcome, [r.id for r in told]
 
 
 @pytest.mark.parametrize(
     ("result", "expected"),
     [
-        (judged(samples(6000)), ("PASS", [])),
+        (judged(samples(6003)), ("PASS", [])),
         (judged(samples(5990)), ("FAIL", [])),
         (judged(samples(9000, failed=180)), ("FAIL", [])),
         (judged(samples(9000, ms=900)), ("FAIL", [])),
@@ -52,49 +59,47 @@ def judged(frame: pd.DataFrame, seconds: float = 60.0, plan: Plan = PLAN, **chan
         (judged(samples(9000).drop(range(4000, 4600)), plan=Plan(50, 0.1, 60.0, steady=False)), ("PASS", [])),
         (judged(samples(9000, ms=4100.0).drop(range(4000, 4600))), ("FAIL", [])),
         (judged(samples(9000), complete=False), ("INVALID", ["truncated"])),
-        (judged(samples(9000), seconds=30.0), ("INVALID", ["truncated"])),
+        (judged(samples(9000).head(4500), health=health().head(30)), ("INVALID", ["truncated"])),
         (judged(samples(9000), plan=Plan(5, 0.1, 60.0)), ("INVALID", ["rate-out-of-reach"])),
-        (judged(samples(90), seconds=60.0), ("INVALID", ["too-few-samples"])),
-        (judged(samples(0), seconds=0.0), ("NO DATA", ["truncated", "too-few-samples"])),
+        (judged(samples(90)), ("INVALID", ["too-few-samples"])),
+        (judged(samples(0)), ("NO DATA", ["truncated", "too-few-samples"])),
     ],
 )  # fmt: skip
 def test_an_outcome(result: Any, expected: Any) -> None:
-    """6000 requests in 60 s are 100/s, which keeps rate>=100; ten fewer do not."""
+    """6003 requests in 60.02 s are 100/s, which keeps rate>=100; ten fewer do not."""
     assert result == expected
 
 
 def test_little_s_law_is_said_with_its_figures() -> None:
     """A script that can't reach the target says so, not the system."""
-    reasons = judge.invalid(
-        samples(9000), health(), Plan(5, 0.1, 60.0), THRESHOLDS, cores=1.0, complete=True, seconds=60.0
-    )
-    assert [r.message for r in reasons] == [
+    _, told = reasons(samples(9000), Plan(5, 0.1, 60.0))
+    assert [r.message for r in told] == [
         "5 VUs with 0.1 s think time send at most 50.0 requests/s, however fast the target is; 100 are asked for."
     ]
 
 
 def test_a_think_time_bound_rate_is_called_a_floor() -> None:
     """PASS, and no claim of capacity."""
-    found = judge.findings(samples(9000), THRESHOLDS, 60.0)
+    found = judge.findings(Tally.of(samples(9000)), THRESHOLDS)
     rate = judge.thresholds(found, "PASS", PLAN, {})[0]
-    assert (rate.status, rate.measured) == (Status.PASS, "rate = 150.0 /s")
+    assert (rate.status, rate.measured) == (Status.PASS, "rate = 150.0 /s (149.9 to 150.0 /s)")
     assert rate.because.endswith("this rate is a floor, not the capacity.")
 
 
 def test_errors_are_named_in_the_failed_threshold() -> None:
     """The reader sees what failed."""
-    found = judge.findings(samples(9000, failed=180), THRESHOLDS, 60.0)
+    found = judge.findings(Tally.of(samples(9000, failed=180)), THRESHOLDS)
     check = judge.thresholds(found, "FAIL", PLAN, {"status 500": 180})[1]
     assert (check.status, check.measured, check.because) == (
         Status.FAIL,
-        "rate = 2.00 %",
+        "rate = 2.00 % (1.73 to 2.31 %)",
         "It does not hold. Errors: 180 x status 500.",
     )
 
 
 def test_an_invalid_result_judges_no_threshold() -> None:
     """Figures of a starved generator neither pass nor fail the system."""
-    found = judge.findings(samples(9000), THRESHOLDS, 60.0)
+    found = judge.findings(Tally.of(samples(9000)), THRESHOLDS)
     assert {c.status for c in judge.thresholds(found, "INVALID", PLAN, {})} == {Status.UNKNOWN}
 
 
@@ -116,16 +121,14 @@ def test_a_threshold_that_k6_would_not_know(thresholds: Any, message: str) -> No
 
 def test_zero_samples_hold_no_threshold() -> None:
     """An empty table has no figure, not a good one."""
-    assert [figure(t, samples(0), 0.0) for t in THRESHOLDS] == [None, None, None]
+    assert figures(THRESHOLDS, Tally.of(samples(0))) == [None, None, None]
 
 
 def test_a_target_that_refuses_everything_does_not_pass_for_being_fast() -> None:
     """Where no threshold asks for errors, the judge does."""
     asked = parse({"http_req_duration": ["p(95)<500"], "http_reqs": ["rate>=100"]})
-    frame = samples(9000, failed=9000, ms=0.2)
-    reasons = judge.invalid(frame, health(), PLAN, asked, cores=1.0, complete=True, seconds=60.0)
-    assert [r.id for r in reasons] == ["no-success"]
-    assert judge.outcome(9000, reasons, judge.findings(frame, asked, 60.0)) == "INVALID"
+    outcome, told = reasons(samples(9000, failed=9000, ms=0.2), asked=asked)
+    assert (outcome, [r.id for r in told]) == ("INVALID", ["no-success"])
 
 
 def test_an_open_loop_that_fell_behind_is_invalid() -> None:

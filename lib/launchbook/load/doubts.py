@@ -1,0 +1,191 @@
+"""Why a load result can't be believed: its generator, its plan, or too little of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from launchbook.load import intervals
+from launchbook.load.buckets import quantile
+from launchbook.load.figures import percent
+from launchbook.load.tally import Tally
+from launchbook.load.terms import Finding, Plan, Reason
+from launchbook.thresholds import Threshold
+from launchbook.words import Status
+
+_BUSY = 0.9  # of its CPU limit (or of one core, which is all that one Python process can use)
+_LATE = 0.1  # s, by which the generator's own clock may wake late in its worst seconds
+_WHOLE = 0.95  # of the planned time, and of an open loop's planned rate
+_SEEN = 0.8  # of the measured seconds, in which the generator must have told of itself
+_HOLE = 2.0  # s, past the wait that is planned, in which nothing is sent and no answer is waited for
+_BACK = 60.0  # s, by which an order in time may be off before it is the clock that is
+_JUMP = 2.0  # s, by which the generator's clock may have moved further than ours
+_QUEUED = 5.0  # ms, that a request may wait for a connection
+_KEPT_BUSY = 0.9  # of what the VUs could send at the latency they met: they were busy all the time
+
+
+def of_generator(health: pd.DataFrame, cores: float, seconds: float) -> list[Reason]:
+    """health: columns cpu (cores), lag (s), a row a second; cores: how many the generator can use."""
+    seen = health.dropna(subset=["cpu", "lag"])
+    if seen.empty or len(seen) < _SEEN * seconds:
+        unseen = f"The generator's own health was measured in {len(seen)} of {seconds:.0f} s."
+        return [Reason("generator-unseen", unseen), *(_busy(seen, cores) if len(seen) else ())]
+    return _busy(seen, cores)
+
+
+def _busy(health: pd.DataFrame, cores: float) -> list[Reason]:
+    busy = float(health["cpu"].median()) / cores
+    late = float(np.percentile(health["lag"], 90))
+    if busy >= _BUSY:
+        return [
+            Reason(
+                "generator-saturated",
+                f"The generator used {100 * busy:.0f} % of its {cores:g} cores: the figures are its own, not the target's.",
+            )
+        ]
+    if late > _LATE:
+        return [
+            Reason(
+                "generator-saturated",
+                f"The generator's own clock woke {1000 * late:.0f} ms late in its slowest seconds, so it was kept waiting.",
+            )
+        ]
+    return []
+
+
+def of_samples(tally: Tally, plan: Plan | None, thresholds: Sequence[Threshold]) -> list[Reason]:
+    """What the samples lack, or what is impossible in them. plan: None where it isn't known."""
+    return [
+        *_impossible(tally),
+        *(_hole(tally, plan) if plan and plan.steady else ()),
+        *(_out_of_reach(plan, thresholds) if plan else ()),
+        *(_rate_not_kept(tally, plan) if plan else ()),
+        *_queued(tally),
+        *no_success(tally.count, tally.failed, thresholds),
+        *too_few(tally.count, thresholds),
+    ]
+
+
+def short(seconds: float, plan: Plan) -> list[Reason]:
+    """Less than was planned."""
+    if seconds >= _WHOLE * plan.duration:
+        return []
+    return [Reason("truncated", f"The samples cover {seconds:.1f} s of the {plan.duration:g} s planned.")]
+
+
+def clock(tally: Tally, elapsed: float | None) -> list[Reason]:
+    """A clock that jumped. elapsed: s that passed here while load was sent, by a clock that can't jump."""
+    found = []
+    if tally.back > _BACK:
+        found.append(Reason("clock", f"The clock ran back by {tally.back:.0f} s."))
+    if elapsed is not None and tally.seconds > elapsed + _JUMP:
+        jumped = (
+            f"The samples cover {tally.seconds:.1f} s by the generator's clock, but {elapsed:.1f} s passed: it jumped."
+        )
+        found.append(Reason("clock", jumped))
+    return found
+
+
+def _impossible(tally: Tally) -> list[Reason]:
+    if not tally.impossible:
+        return []
+    return [Reason("impossible", f"{tally.impossible} rows have no time, or a duration that is negative or no number.")]
+
+
+def _hole(tally: Tally, plan: Plan) -> list[Reason]:
+    """A time without a request on its way: the generator stood still, or samples were lost."""
+    if tally.count < 2:
+        return []
+    ticks, on_the_way = tally.busy.keys, np.cumsum(tally.busy.values)
+    idle = np.flatnonzero(on_the_way[:-1] <= 0)
+    longest = float((ticks[idle + 1] - ticks[idle]).max()) / 10 if len(idle) else 0.0
+    if longest <= _HOLE + (10 / plan.rate if plan.rate else plan.think_time):
+        return []
+    return [Reason("hole", f"For {longest:.1f} s nothing was sent and no answer was waited for: samples are missing.")]
+
+
+def _out_of_reach(plan: Plan, thresholds: Sequence[Threshold]) -> list[Reason]:
+    """Little's law: a closed loop of V users with think time Z sends at most V / Z requests/s."""
+    wanted = max((t.limit for t in thresholds if t.asks_for_rate), default=0.0)
+    ceiling = plan.rate if plan.rate is not None else plan.vus / plan.think_time if plan.think_time else float("inf")
+    if ceiling >= wanted:
+        return []
+    if plan.rate is not None:
+        sent = f"The open loop sends {plan.rate:g} requests/s; {wanted:g} are asked for."
+        return [Reason("rate-out-of-reach", sent)]
+    return [
+        Reason(
+            "rate-out-of-reach",
+            f"{plan.vus:g} VUs with {plan.think_time:g} s think time send at most {ceiling:.1f} requests/s, however fast the "
+            f"target is; {wanted:g} are asked for.",
+        )
+    ]
+
+
+def vus_too_few(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reason]:
+    """Little's law at the latency that was met: busy all the time, and still below a rate that is asked for.
+
+    Said only where every other threshold holds: then it is the script that sent no more, and the target kept up.
+    """
+    missed = [f.threshold for f in found if f.status is Status.FAIL]
+    if plan.rate is not None or not plan.steady or not missed or not all(t.asks_for_rate for t in missed):
+        return []
+    mean, sent = tally.total / tally.count / 1000, tally.count / tally.seconds
+    ceiling, wanted = plan.vus / (plan.think_time + mean), max(t.limit for t in missed)
+    needed = math.ceil(wanted * (plan.think_time + mean))
+    if sent < _KEPT_BUSY * ceiling or _out_of_reach(plan, missed):
+        return []
+    return [
+        Reason(
+            "vus-too-few",
+            f"{plan.vus:g} VUs with {plan.think_time:g} s think time were busy all the time: at the mean latency of "
+            f"{1000 * mean:.1f} ms they send {ceiling:.1f} requests/s; {wanted:g} need {needed} VUs.",
+        )
+    ]
+
+
+def _rate_not_kept(tally: Tally, plan: Plan) -> list[Reason]:
+    """An open loop that falls behind has become a closed one: it no longer sees how slow the target is."""
+    count, seconds = tally.count, tally.seconds
+    if plan.rate is None or seconds <= 0 or count / seconds >= _WHOLE * plan.rate:
+        return []
+    return [
+        Reason(
+            "rate-not-kept",
+            f"{count / seconds:.1f} of the {plan.rate:g} requests/s planned were sent: {plan.vus:g} VUs were too few, or the "
+            "target too slow for them.",
+        )
+    ]
+
+
+def _queued(tally: Tally) -> list[Reason]:
+    """Time before a request is sent is in no duration, but its user waits for it too."""
+    waited, took = quantile(tally.blocked, 0.95), quantile(tally.histogram, 0.95)
+    if not waited > max(_QUEUED, took / 2):
+        return []
+    return [
+        Reason(
+            "generator-saturated",
+            f"Requests waited for a connection before they were sent, p(95) = {waited:.0f} ms (http_req_blocked), which their "
+            "durations don't contain: the generator opens too many, or has too few.",
+        )
+    ]
+
+
+def no_success(count: int, failed: float, thresholds: Sequence[Threshold]) -> list[Reason]:
+    """A target that refuses everything answers fast; unless a threshold asks for errors, nothing else would tell."""
+    if not count or failed < count or any(t.metric == "http_req_failed" for t in thresholds):
+        return []
+    return [Reason("no-success", f"None of the {count} requests succeeded, so rate and latency say nothing of it.")]
+
+
+def too_few(count: int, thresholds: Sequence[Threshold]) -> list[Reason]:
+    """A percentile needs samples above it."""
+    asked = [percent(t.aggregate) or 0.0 for t in thresholds if t.aggregate.startswith("p(")]
+    needed = max((intervals.needed(p) for p in asked), default=1)
+    if count >= needed:
+        return []
+    return [Reason("too-few-samples", f"{count} samples; {needed} are needed for p({max(asked, default=0):g}).")]

@@ -1,0 +1,165 @@
+"""What the shape of the samples says against their figures: a stall, a bad minute, a slow start, errors that flatter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from launchbook.load import intervals
+from launchbook.load.buckets import RELATIVE_ERROR, backfilled, edges, quantile
+from launchbook.load.figures import Figure, per_second, percent, trend
+from launchbook.load.tally import Tally
+from launchbook.load.terms import Finding, Plan, Reason, amount
+from launchbook.load.windows import Windows, cut
+from launchbook.thresholds import Threshold
+from launchbook.words import Status
+
+_MINUTE = 60  # s
+_FEWEST = 3  # minutes, below which there is no minute to tell from the whole
+_STILL = 0.1  # of the usual requests/s: in such a second the target stood still
+_SLOW = 3.0  # times the usual p(95): a slow start
+_START = 0.2  # of the time, which a slow start may take at most
+
+
+def doubts(tally: Tally, plan: Plan | None, found: Sequence[Finding]) -> list[Reason]:
+    """Every reason that the samples themselves give. plan: None where it isn't known what was to be sent."""
+    if not tally.count:
+        return []
+    return [
+        *_flattering(tally, found),
+        *_worst_minute(tally, plan, found),
+        *_slow_start(tally, found),
+        *(_stood_still(tally, plan, found) if plan else ()),
+    ]
+
+
+def _percentiles(found: Sequence[Finding], status: Status) -> list[Threshold]:
+    return [
+        one.threshold
+        for one in found
+        if one.threshold.metric == "http_req_duration"
+        and one.status is status
+        and percent(one.threshold.aggregate) not in (None, 100.0)
+    ]
+
+
+def _flattering(tally: Tally, found: Sequence[Finding]) -> list[Reason]:
+    """Quick errors among slow answers: the figure of all requests holds, that of the successful ones does not."""
+    held = _percentiles(found, Status.PASS)
+    if not tally.failed or tally.failed == tally.count or not held:
+        return []
+    successes = trend(tally, [t.aggregate for t in held], good=True)
+    share = 100 * tally.failed / tally.count
+    return [
+        Reason(
+            "errors-flatter",
+            f"{t.metric}: {t.expression} holds only because errors are quick: {t.aggregate} of the successful requests is "
+            f"{successes[t.aggregate].value:.1f} ms ({share:.2f} % failed).",
+            "FAIL",
+            t.name,
+        )
+        for t in held
+        if not t.holds(successes[t.aggregate].value)
+    ]
+
+
+def _worst_minute(tally: Tally, plan: Plan | None, found: Sequence[Finding]) -> list[Reason]:
+    """A minute that breaks, by more than chance, what the whole keeps."""
+    windows = cut(tally, _MINUTE)
+    if len(windows) < _FEWEST:
+        return []
+    reasons = []
+    alpha = (1 - intervals.CONFIDENCE) / len(windows)
+    for one in found:
+        threshold = one.threshold
+        if one.status is not Status.PASS or (threshold.asks_for_rate and not (plan is None or plan.steady)):
+            continue
+        figures = [_of_window(windows, n, threshold, tally, alpha) for n in range(len(windows))]
+        broken = [n for n, f in enumerate(figures) if f is not None and f.beyond(threshold)]
+        if not broken:
+            continue
+        worst = max(broken, key=lambda n: abs((figures[n] or Figure(0.0)).value - threshold.limit))
+        value = figures[worst]
+        assert value is not None
+        reasons.append(
+            Reason(
+                "worst-minute",
+                f"{threshold.name} holds over the whole, but breaks in {len(broken)} of {len(windows)} windows of "
+                f"{windows.size} s; the worst begins at {windows.begins[worst]:.0f} s with {amount(threshold, value.value)}.",
+                "FAIL",
+                threshold.name,
+            )
+        )
+    return reasons
+
+
+def _of_window(windows: Windows, n: int, threshold: Threshold, tally: Tally, alpha: float) -> Figure | None:
+    """The figure of one window, with an interval that holds for all windows together."""
+    count = int(windows.requests[n])
+    if threshold.metric == "http_req_failed":
+        failed = int(windows.failed[n])
+        return Figure(failed / count, *intervals.share(failed, count, alpha)) if count else None
+    if threshold.asks_for_rate:
+        first = round(windows.begins[n] + tally.first) - int(tally.second.keys[0])
+        bounds = intervals.mean(per_second(tally)[first : first + windows.size].astype(float), alpha)
+        return None if bounds is None else Figure(count / windows.size, *bounds)
+    share = percent(threshold.aggregate) if threshold.metric == "http_req_duration" else None
+    places = None if share is None else intervals.ranks(count, share, alpha)
+    if share is None or places is None:
+        return None
+    low, high = np.searchsorted(np.cumsum(windows.grid[n]), places, side="right")
+    begins = edges(np.array([low, high + 1]))
+    return Figure(quantile(windows.grid[n], share / 100), float(begins[0]), float(begins[1]))
+
+
+def _slow_start(tally: Tally, found: Sequence[Finding]) -> list[Reason]:
+    """A start that is slow though the rest is not: cold caches and connections, which a warm-up leaves out."""
+    windows = cut(tally, max(1, round(tally.seconds / 60)))
+    most = int(_START * len(windows))
+    if not most:
+        return []
+    p95 = np.array([quantile(row, 0.95) for row in windows.grid])
+    usual = float(np.nanmedian(p95[most:])) if np.isfinite(p95[most:]).any() else 0.0
+    slow = next((n for n, value in enumerate(p95) if not value > _SLOW * usual), len(p95))
+    if not 0 < slow <= most or usual <= 0:
+        return []
+    seconds, rest = slow * windows.size, windows.within(slow, len(windows))
+    told = f"The first {seconds} s were slower than the rest (p(95) {p95[:slow].max():.1f} ms against {usual:.1f} ms)"
+    for threshold in _percentiles(found, Status.FAIL):
+        value = quantile(rest, (percent(threshold.aggregate) or 0) / 100)
+        if _clearly(threshold, value, holds=True):
+            without = f"without them {threshold.aggregate} is {value:.1f} ms, which keeps {threshold.expression}"
+            return [Reason("warm-up-included", f"{told}; {without}. Leave them out as warm-up.")]
+    return [Reason("slow-start", f"{told}.", "NOTE")]
+
+
+def _stood_still(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reason]:
+    """Coordinated omission: a closed loop sends nothing while it waits, so a stall hides most of itself."""
+    sent = per_second(tally)[1:-1]
+    if plan.rate is not None or len(sent) < 5:
+        return []
+    usual = float(np.median(sent))
+    cycle = 1000 * plan.think_time + quantile(tally.histogram, 0.5)
+    still = int((sent < _STILL * usual).sum())
+    if usual < 1 / _STILL or not still or tally.high < 10 * cycle:
+        return []
+    open_loop = backfilled(tally.histogram, cycle)
+    told = f"The target stood still for about {still} s, and the closed loop waited with it"
+    for threshold in _percentiles(found, Status.PASS):
+        value = quantile(open_loop, (percent(threshold.aggregate) or 0) / 100)
+        if _clearly(threshold, value, holds=False):
+            return [
+                Reason(
+                    "coordinated-omission",
+                    f"{told}: an open loop with a request each {cycle:.0f} ms and VU would have seen {threshold.aggregate} = "
+                    f"{value:.0f} ms, which breaks {threshold.expression}.",
+                )
+            ]
+    return [Reason("stall", f"{told}; an open loop would have kept every threshold all the same.", "NOTE")]
+
+
+def _clearly(threshold: Threshold, value: float, *, holds: bool) -> bool:
+    """Whether a figure from buckets says so whichever way it was rounded."""
+    bounds = (value * (1 - RELATIVE_ERROR), value * (1 + RELATIVE_ERROR))
+    return all(threshold.holds(bound) is holds for bound in bounds)

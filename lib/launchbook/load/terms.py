@@ -1,0 +1,66 @@
+"""The words of a load verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from launchbook.load.figures import Figure
+from launchbook.thresholds import Threshold
+from launchbook.words import Status
+
+Outcome = Literal["PASS", "FAIL", "INVALID", "NO DATA"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a result is what it is.
+
+    id: generator-saturated, truncated, rate-out-of-reach, too-few-samples, …; makes: what it makes of the result; a
+    NOTE is to be read beside the figures and changes nothing; about: the threshold that it speaks of, where it is one
+    """
+
+    id: str
+    message: str
+    makes: Literal["INVALID", "FAIL", "NOTE"] = "INVALID"
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was to be sent: virtual users, think time (s), seconds measured, and requests/s of an open loop.
+
+    steady: whether users and rate stay the same all the time; otherwise they are means
+    """
+
+    vus: float
+    think_time: float
+    duration: float
+    rate: float | None = None
+    steady: bool = True
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A threshold with its figure (None where the samples can't carry it) and whether it holds."""
+
+    threshold: Threshold
+    figure: Figure | None
+    status: Status
+
+
+def amount(threshold: Threshold, value: float) -> str:
+    """A figure with its unit: ms, requests/s, or percent for a share."""
+    if threshold.metric == "http_req_failed":
+        return f"{100 * value:.2f} %"
+    if threshold.metric == "http_req_duration":
+        return f"{value:.1f} ms"
+    return f"{value:.1f} /s" if threshold.aggregate == "rate" else f"{value:.0f}"
+
+
+def interval(threshold: Threshold, figure: Figure | None) -> str:
+    """The 95 % interval with its unit, `29.1 to 30.4 ms`; a dash where the samples can't bound it."""
+    if figure is None or figure.low is None or figure.high is None:
+        return "-"
+    low, high = amount(threshold, figure.low), amount(threshold, figure.high)
+    return f"{low.split(' ')[0]} to {high}"

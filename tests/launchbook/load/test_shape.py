@@ -1,0 +1,130 @@
+"""What the shape of samples says against their figures; each beside a healthy variant that raises no alarm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from launchbook.load import doubts, judge
+from launchbook.load.judge import Plan
+from launchbook.load.tally import Tally
+from launchbook.thresholds import parse
+
+CLOSED = Plan(50, 0.1, 300.0)
+ASKED = {"http_reqs": ["rate>=100"], "http_req_failed": ["rate<0.01"], "http_req_duration": ["p(95)<500"]}
+
+
+def samples(seconds: int = 300, rate: int = 200, ms: Any = None, failed: Any = None) -> pd.DataFrame:
+    """Latencies around 40 ms, no error; ms and failed: functions of the start (s)."""
+    random = np.random.default_rng(3)
+    start = np.arange(seconds * rate) / rate
+    took = random.lognormal(np.log(40), 0.3, len(start))
+    took = took if ms is None else ms(start, took)
+    bad = np.zeros(len(start), bool) if failed is None else failed(start)
+    return pd.DataFrame(
+        {"start": 1.7e9 + start, "ms": took, "failed": bad, "name": "a", "error": np.where(bad, "status 500", "")}
+    )
+
+
+def told(frame: pd.DataFrame, plan: Plan | None = CLOSED, asked: Any = None) -> list[tuple[str, str, str]]:
+    tally, thresholds = Tally.of(frame), parse(asked or ASKED)
+    found = judge.findings(tally, thresholds)
+    reasons = [
+        *doubts.clock(tally, None), *doubts.of_samples(tally, plan, thresholds), *judge.reasons(tally, plan, found)
+    ]  # fmt: skip
+    return [(r.makes, r.id, r.message) for r in reasons]
+
+
+def stall(begin: float, end: float) -> pd.DataFrame:
+    """A closed loop of 50 VUs against a target that stands still in between: each VU waits with one request."""
+    frame = samples(60)
+    start = frame["start"] - 1.7e9
+    frame = frame[(start < begin) | (start >= end)]
+    waiting = (frame["start"] - 1.7e9 >= begin - 0.25) & (frame["start"] - 1.7e9 < begin)
+    frame.loc[waiting, "ms"] = (end - (frame.loc[waiting, "start"] - 1.7e9)) * 1000
+    return frame.reset_index(drop=True)
+
+
+MINUTE = (
+    "http_req_duration: p(95)<500 holds over the whole, but breaks in 1 of 29 windows of 60 s; the worst begins at 600 s "
+    "with 1322.0 ms."
+)
+ERRORS = (
+    "http_req_failed: rate<0.01 holds over the whole, but breaks in 1 of 29 windows of 60 s; the worst begins at 600 s "
+    "with 20.00 %."
+)
+
+
+@pytest.mark.parametrize(
+    ("frame", "plan", "expected"),
+    [
+        (samples(), CLOSED, []),
+        (samples(), None, []),
+        (samples(1800, ms=lambda s, ms: np.where((s >= 600) & (s < 660), 20 * ms, ms)), CLOSED, [("FAIL", "worst-minute", MINUTE)]),
+        (samples(1800, failed=lambda s: (s >= 600) & (s < 660) & (np.arange(len(s)) % 5 == 0)), CLOSED, [("FAIL", "worst-minute", ERRORS)]),
+        (samples(1800, failed=lambda s: np.random.default_rng(1).random(len(s)) < 0.0095), CLOSED, []),
+        (samples(100, ms=lambda s, ms: np.where((s >= 60) & (s < 63), 20 * ms, ms)), CLOSED, []),
+        (
+            samples(150, failed=lambda s: np.arange(len(s)) % 2 == 0, ms=lambda s, ms: np.where(np.arange(len(s)) % 2 == 0, 1.0, ms * np.where(np.arange(len(s)) % 11 == 0, 20, 1))),
+            CLOSED,
+            [("FAIL", "errors-flatter", "http_req_duration: p(95)<500 holds only because errors are quick: p(95) of the successful requests is ")],
+        ),
+        (
+            stall(30, 36), CLOSED,
+            [("INVALID", "coordinated-omission", "The target stood still for about 6 s, and the closed loop waited with it: an open loop with a request each 140 ms and VU would have seen p(95) = ")],
+        ),
+        (stall(30, 30.5), CLOSED, []),
+        (stall(30, 36), Plan(50, 0, 60, rate=180.0), []),
+        (
+            samples(60, ms=lambda s, ms: np.where(s < 6, 40 * ms, ms)), CLOSED,
+            [("INVALID", "warm-up-included", "The first 6 s were slower than the rest (p(95) ")],
+        ),
+        (samples(60, ms=lambda s, ms: np.where(s < 2, 20 * ms, ms)), CLOSED, [("NOTE", "slow-start", "The first 2 s were slower than the rest (p(95) ")]),
+        (samples(60, ms=lambda s, ms: np.where(s < 30, 40 * ms, ms)), CLOSED, []),
+        (samples(60).assign(blocked=0.002), CLOSED, []),
+        (
+            samples(60).assign(blocked=250.0), CLOSED,
+            [("INVALID", "generator-saturated", "Requests waited for a connection before they were sent, p(95) = 251 ms (http_req_blocked), which their durations don't contain: the generator opens too many, or has too few.")],
+        ),
+        (
+            samples(60, rate=90), Plan(13, 0.1, 60.0),
+            [("INVALID", "vus-too-few", "13 VUs with 0.1 s think time were busy all the time: at the mean latency of ")],
+        ),
+        (samples(60, rate=60), Plan(13, 0.1, 60.0), []),
+        (
+            pd.concat([samples(90), samples(90)]), None,
+            [("INVALID", "clock", "The clock ran back by 90 s.")],
+        ),
+    ],
+)  # fmt: skip
+def test_a_shape(frame: pd.DataFrame, plan: Plan | None, expected: list[tuple[str, str, str]]) -> None:
+    """What it makes of the result, the id, and the message (or how it begins, where a figure ends it)."""
+    found = told(frame, plan)
+    assert [(makes, id) for makes, id, _ in found] == [(makes, id) for makes, id, _ in expected]
+    for (_, _, said), (_, _, message) in zip(found, expected, strict=True):
+        assert said.startswith(message), said
+
+
+def test_a_clock_that_jumped_ahead_is_told_by_ours() -> None:
+    """60 s of samples in 30 s."""
+    found = doubts.clock(Tally.of(samples(60)), 30.0)
+    assert [r.message for r in found] == [
+        "The samples cover 60.0 s by the generator's clock, but 30.0 s passed: it jumped."
+    ]
+    assert doubts.clock(Tally.of(samples(60)), 61.0) == []
+
+
+def test_a_minute_that_breaks_fails_its_threshold_and_no_waiver_can_bound_it() -> None:
+    """The figure of the whole is not what broke."""
+    frame = samples(1800, ms=lambda s, ms: np.where((s >= 600) & (s < 660), 20 * ms, ms))
+    tally = Tally.of(frame)
+    found = judge.findings(tally, parse(ASKED))
+    reasons = judge.reasons(tally, CLOSED, found)
+    outcome = judge.outcome(tally.count, reasons, found)
+    checks = judge.thresholds(found, outcome, CLOSED, {}, reasons)
+    assert outcome == "FAIL"
+    assert [(str(c.status), c.figure is None) for c in checks] == [("PASS", False), ("PASS", False), ("FAIL", True)]
+    assert checks[2].because == MINUTE
