@@ -22,7 +22,7 @@ _WIDTHS = (1, 10, 60, 600, 3600)  # s, each divides the next
 _WINDOWS = 7200  # more windows than these are counted in wider ones
 _TICKS = 10  # a second
 _NAMES = 200  # further names of requests, and kinds of errors, are counted together
-_ROWS = 1 << 20
+_ROWS = 1 << 18
 _BACK = 60.0  # s, by which a clock has run back and not only an answer come late
 
 Durations = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]  # again and again: (ms, failed) of each part
