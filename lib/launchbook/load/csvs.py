@@ -59,6 +59,7 @@ def k6_csv(stream: Stream) -> Found:
         gathered.add(pairs.take(frame[metric == "http_req_duration"], flags, frame[metric == "http_req_blocked"]))
     gathered.add(pairs.rest())
     found.tally, found.tells = gathered.tally(), pairs.tells
+    found.broken = found.broken or int(stream.ragged)
     return found
 
 
@@ -72,6 +73,7 @@ def own_csv(stream: Stream) -> Found:
         frame.loc[unsaid, "ms"] = np.nan  # counted as a row that says too little
         gathered.add(frame)
     found.tally = gathered.tally()
+    found.broken = found.broken or int(stream.ragged)
     return found
 
 

@@ -13,11 +13,11 @@ _BLOCK = 4 << 20  # bytes unpacked
 
 
 class Stream:
-    """Read once. cut: whether it ends in the middle of its gzip stream, or of a line; known at the end."""
+    """cut: whether it ends in the middle of its gzip stream; ragged: of a line. Known at the end."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.cut = False
+        self.cut = self.ragged = False
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole lines, each unpacked while the one before is used. Raises OSError."""
@@ -41,6 +41,7 @@ class Stream:
             kept, size = [whole[end:]], 0
         last = b"".join(kept)
         if last.strip():
+            self.ragged = not last.endswith(b"\n")
             yield last
 
     def _unpacked(self) -> Iterator[bytes]:

@@ -187,3 +187,125 @@ def test_a_scenario_without_usable_thresholds_is_refused(tmp_path: Path, given: 
     """Nothing to judge by is no pass."""
     with pytest.raises(ParametersError, match="thresholds"):
         verdict(tmp_path, json.dumps(SUMMARY), given)
+
+
+REPORT = {
+    "version": "1.0.0",
+    "metadata": {"generated_at": "2026-01-15T10:30:45Z", "k6_version": "1.7.1"},
+    "config": {"execution": "local", "script": "script.js", "duration": 60.0},
+    "results": {
+        "passed": True,
+        "metrics": [
+            {"name": "http_reqs", "type": "counter", "contains": "default", "category": "http", "values": {"count": 9000, "rate": 150.0}},
+            {"name": "http_req_duration", "type": "trend", "contains": "time", "category": "http", "values": {"count": 9000, "avg": 12.0, "p(95)": 31.0}},
+            {"name": "http_req_failed", "type": "rate", "contains": "default", "category": "http", "values": {"rate": 0.0, "passes": 0, "fails": 9000}},
+        ],
+    },
+}  # fmt: skip
+# As Locust 2.47 writes it for `--csv`: totals so far, percentiles of the last ten seconds.
+HISTORY = (
+    "Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%,"
+    "Total Request Count,Total Failure Count,Total Median Response Time,Total Average Response Time,"
+    "Total Min Response Time,Total Max Response Time,Total Average Content Size\n"
+    "1764028800,50,,Aggregated,0.000000,0.000000,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,N/A,0,0,0,0.0,0,0,0\n"
+    "1764028860,50,,Aggregated,150.0,0.0,3,4,4,4,5,5,6,9,9,9,9,9000,{failed},3,3.5,1.8,13.7,164.4\n"
+)
+CSV = (
+    "metric_name,timestamp,metric_value,check,error,error_code,expected_response,group,method,name,status,extra_tags\n"
+)
+
+
+def k6_csv(count: int, ms: str = "20.000000", stamp: int = 1_764_028_800, tagged: bool = True, name: str = "a") -> str:
+    """As `--out csv` writes it, ten requests a second, stamps in whole seconds."""
+    rows = []
+    for n in range(count):
+        tags = f",,,,{'true' if tagged else ''},,GET,{name},200,\n"
+        rows += [f"{m},{stamp + n // 10},{v}{tags}" for m, v in (("http_reqs", "1.000000"), ("http_req_duration", ms), ("http_req_blocked", "0.001000"), ("http_req_failed", "0.000000"))]  # fmt: skip
+    return CSV + "".join(rows)
+
+
+RATELESS = "thresholds: {http_req_failed: ['rate<0.01'], http_req_duration: ['avg<500']}\n"
+BACK = k6_csv(300) + k6_csv(300).removeprefix(CSV)
+NOTHING = ["0 samples; 100 are needed for p(95).", "http_req_duration: p(95)<500: the results don't hold p(95)."]
+OWN = "start,ms,name,status,failed,error\n" + "".join(f"{n / 10},5.0,<b>a</b>,200,0,\n" for n in range(600))
+
+
+@pytest.mark.parametrize(
+    ("data", "scenario", "outcome", "reasons"),
+    [
+        (json.dumps(REPORT), SCENARIO, "PASS", []),
+        (json.dumps({**REPORT, "results": {**REPORT["results"], "passed": False}}), None, "FAIL", ["k6 says that the test did not pass, and not which threshold broke."]),
+        (json.dumps({**REPORT, "results": {"metrics": {}}}), None, "INVALID", ["result: `results.metrics` is no list of metrics with names, so this is no k6 summary."]),
+        (HISTORY.format(failed=0), RATELESS, "PASS", []),
+        (HISTORY.format(failed=180), RATELESS, "FAIL", ["http_req_failed: rate<0.01 does not hold: rate is 0.02."]),
+        (HISTORY.format(failed=0), LATENCY, "INVALID", ["http_req_duration: p(95)<500: the results don't hold p(95)."]),
+        (HISTORY.format(failed=0)[:-60], RATELESS, "INVALID", ["result: its last row Aggregated is not whole: "]),
+        (k6_csv(600), SCENARIO, "PASS", []),
+        (k6_csv(600, tagged=False), SCENARIO, "PASS", []),
+        (k6_csv(600, stamp=1_764_028_800_000_000), LATENCY, "PASS", []),
+        (gzip.compress(k6_csv(300).encode()) + gzip.compress(k6_csv(300, stamp=1_764_028_830).removeprefix(CSV).encode()), SCENARIO, "PASS", []),
+        (gzip.compress(k6_csv(600).encode())[:-300], SCENARIO, "INVALID", ["result: 1 lines are no k6 points; the file may be cut off.", "result ends in the middle of its gzip stream."]),
+        (k6_csv(600)[:-20], SCENARIO, "INVALID", ["result: 1 lines are no k6 points; the file may be cut off."]),
+        (k6_csv(600, ms="NaN"), LATENCY, "INVALID", ["600 rows have no time, or a duration that is negative or no number.", *NOTHING]),
+        (k6_csv(600, ms="-1.000000"), LATENCY, "INVALID", ["600 rows have no time, or a duration that is negative or no number.", *NOTHING]),
+        (k6_csv(600, ms="abc"), LATENCY, "INVALID", ["600 rows have no time, or a duration that is negative or no number.", *NOTHING]),
+        (BACK + k6_csv(900, stamp=1_764_028_700).removeprefix(CSV), LATENCY, "INVALID", ["The clock ran back by 1"]),
+        (k6_csv(600) + "dropped_iterations,1764028860,7.000000,,,,,,,,,\n", LATENCY, "INVALID", ["7 iterations were dropped: the generator could not keep its rate."]),
+        (k6_csv(600, name="<script>alert(1)</script>"), LATENCY, "PASS", []),
+        (OWN, LATENCY, "PASS", []),
+        (b"\x1f\x8b\x08\x00broken", None, "INVALID", ["result: its gzip stream holds nothing that can be read."]),
+        (b"PAR1broken", None, "INVALID", ["result: is no whole Parquet file of samples: "]),
+        ("a,b\n1,2\n", None, "INVALID", ["result: is no load result. Expected k6's summary or "]),
+        ('{"a": 1}', None, "INVALID", ["result: is no load result. Expected k6's summary or "]),
+        ('{"type":"Point"}\n', None, "INVALID", ["result: none of its 1 lines are k6 points."]),
+        (own(checks={"type": "rate", "values": {"rate": 0, "passes": 0, "fails": 0}, "thresholds": {"rate>0.9": {"ok": True}}}), None, "INVALID", ["checks: rate>0.9 holds, says k6, but on zero samples."]),
+        (own(slow={"type": "trend", "values": {"avg": 0, "max": 0, "p(95)": 0}, "thresholds": {"p(95)<5": {"ok": True}}}), None, "INVALID", ["slow: p(95)<5 holds, says k6, but on zero samples."]),
+        (own(slow={"type": "trend", "values": {"avg": 1, "max": 2, "p(95)": 2}, "thresholds": {"p(95)<5": {"ok": True}}}), None, "PASS", []),
+    ],
+)  # fmt: skip
+def test_anyones_result(tmp_path: Path, data: Any, scenario: str | None, outcome: str, reasons: list[str]) -> None:
+    """Each shape that k6, Locust and the runbook write, whole and broken, with the exact words."""
+    found, _ = verdict(tmp_path, data, scenario)
+    told = [one["message"].removeprefix(f"{tmp_path}/") for one in found["reasons"]]
+    assert found["outcome"] == outcome, told
+    assert len(told) == len(reasons), told
+    for message, reason in zip(told, reasons, strict=True):
+        assert message.startswith(reason)
+    json.dumps(found, allow_nan=False)
+
+
+def test_figures_come_with_their_intervals(tmp_path: Path) -> None:
+    """And a percentile that so few samples can't carry is left out."""
+    found, _ = verdict(tmp_path, ndjson(300), LATENCY)
+    duration = found["metrics"]["http_req_duration"]
+    assert duration["intervals"]["p(95)"] == [20.0, 20.0]
+    assert "p(99)" not in duration["values"]
+
+
+def test_a_whole_scenario_is_held_against_the_results(tmp_path: Path) -> None:
+    """Its think time and VUs can't reach the rate; the results are shorter than planned."""
+    scenario = SCENARIO + "scenario: {requests: [{name: a, path: /}], vus: 1, think_time: 1s, duration: 120s}\n"
+    found, code = verdict(tmp_path, ndjson(600), scenario)
+    assert code == 4
+    assert [one["id"] for one in found["reasons"]] == ["truncated", "rate-out-of-reach"]
+    with pytest.raises(ParametersError, match=r"scenario\.vuss"):
+        verdict(tmp_path, ndjson(600), scenario.replace("vus:", "vuss:"))
+
+
+def test_mixed_files_are_refused(tmp_path: Path) -> None:
+    """A summary beside samples."""
+    (tmp_path / "a").write_text(json.dumps(SUMMARY))
+    (tmp_path / "b").write_text(ndjson(100))
+    text, code = command([tmp_path / "a", tmp_path / "b"], None)
+    assert code == 4
+    assert "percentiles don't add up" in text
+
+
+def test_samples_of_several_runners_add_up(tmp_path: Path) -> None:
+    """Counts and percentiles of all requests together."""
+    for name, ms in (("a", 20.0), ("b", 40.0)):
+        (tmp_path / name).write_text(ndjson(600, ms=ms))
+    text, _ = command([tmp_path / "a", tmp_path / "b"], None)
+    metrics = json.loads(text)["metrics"]
+    assert metrics["http_reqs"]["values"]["count"] == 1200
+    assert metrics["http_req_duration"]["values"]["avg"] == 30.0
