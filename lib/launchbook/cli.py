@@ -125,8 +125,10 @@ def compare(before: Folder, after: Folder) -> None:
     """Say what changed from one run to another."""
     from launchbook import seal
     from launchbook.folder import RunFolder
+    from launchbook.load.compared import compared
 
-    lines = seal.compare(RunFolder.existing(before), RunFolder.existing(after))
+    old, new = RunFolder.existing(before), RunFolder.existing(after)
+    lines = [*seal.compare(old, new), *compared(old, new)]
     typer.echo("\n".join(lines) or "nothing changed: same verdict, same checks, same subject")
 
 

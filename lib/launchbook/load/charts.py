@@ -56,7 +56,7 @@ def latency(tally: Tally, found: Sequence[Finding], moments: Moments) -> Chart:
         if one.threshold.metric == "http_req_duration" and one.threshold.limit < 3 * tally.high:
             fig.add_hline(
                 y=one.threshold.limit, line_dash="dash", line_color=_RED, annotation_text=one.threshold.expression,
-                annotation_position="top left",
+                annotation_position="top right",
             )  # fmt: skip
     _axes(fig, "Latency over time", _TIME, "ms")
     rows = _mark(fig, tally, moments)
@@ -105,7 +105,7 @@ def heat(tally: Tally) -> Chart:
         columns = [windows.begins.round()[when], low[place], high[place], grid[when, place]]
         frame = pd.DataFrame(dict(zip(frame.columns, columns, strict=True)))
     _axes(fig, f"Latency heat map, {windows.size} s a column", _TIME, "ms")
-    fig.update_yaxes(type="log", rangemode="normal")
+    fig.update_yaxes(type="log", rangemode="normal", dtick=1)
     return display.figure(fig, frame)
 
 

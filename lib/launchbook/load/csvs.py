@@ -141,9 +141,17 @@ class Pairs:
         ended = _seconds(took["timestamp"].to_numpy(dtype=float))
         table = {"start": ended - ms / 1000, "ms": ms, "failed": np.pad(flags, (0, many - len(flags))) > 0}
         texts = {name: took[name] for name in ("name", "error") if name in took}
+        if "error" in texts and "status" in took and table["failed"].any():
+            texts["error"] = _kinds(took, table["failed"])
         if len(waited) == many:
             table["blocked"] = waited
         return pd.DataFrame({**table, **texts})
+
+
+def _kinds(took: pd.DataFrame, failed: np.ndarray) -> pd.Series:
+    """Why requests failed: in k6's words, else by their status."""
+    said, status = took["error"].astype(str), took["status"].astype(str)
+    return said.where((said != "") | ~failed, "status " + status)
 
 
 def _seconds(stamps: np.ndarray) -> np.ndarray:

@@ -107,7 +107,9 @@ def _ndjson(stream: Stream) -> Found:
     """https://grafana.com/docs/k6/latest/results-output/real-time/json/."""
     found, gathered, pairs = Found(), Gathered(), Pairs()
     for block in stream.blocks():
-        points = pd.DataFrame(list(_points(block, found)), columns=["kind", "at", "metric_value", "name", "error"])
+        points = pd.DataFrame(
+            list(_points(block, found)), columns=["kind", "at", "metric_value", "name", "error", "status"]
+        )
         at = pd.to_datetime(points["at"], utc=True, format="ISO8601", errors="coerce")
         points["timestamp"] = (at - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
         found.dropped += float(points["metric_value"][points["kind"] == "dropped"].sum())
@@ -117,7 +119,7 @@ def _ndjson(stream: Stream) -> Found:
     return found
 
 
-def _points(block: bytes, found: Found) -> Iterator[tuple[str, str, float, str, str]]:
+def _points(block: bytes, found: Found) -> Iterator[tuple[str, str, float, str, str, str]]:
     for line in block.splitlines():
         if not line.strip():
             continue
@@ -128,8 +130,8 @@ def _points(block: bytes, found: Found) -> Iterator[tuple[str, str, float, str, 
                 continue
             data: Any = point["data"]
             tags = data.get("tags") or {}
-            name, error = str(tags.get("name", "")), str(tags.get("error", ""))
-            yield kind, str(data["time"]), float(data["value"]), name, error
+            name, error, status = (str(tags.get(key, "")) for key in ("name", "error", "status"))
+            yield kind, str(data["time"]), float(data["value"]), name, error, status
         except (ValueError, KeyError, TypeError, AttributeError):
             found.broken += 1
 

@@ -10,7 +10,8 @@ import pandas as pd
 from launchbook.errors import LaunchbookError
 
 # start: seconds since the epoch at which the request was sent; ms: until its answer was read; name: of the request in
-# the scenario; status: HTTP, 0 where no answer came; failed: by the scenario's expect_status; error: its kind, or ""
+# the scenario; status: HTTP, 0 where no answer came; failed: by the scenario's expect_status; error: its kind, or "".
+# An engine that tells adds blocked: ms that a request waited for a connection, which ms doesn't contain.
 COLUMNS = {"start": "float64", "ms": "float64", "name": "str", "status": "int64", "failed": "bool", "error": "str"}
 
 
@@ -47,16 +48,16 @@ def from_k6(data: bytes) -> pd.DataFrame:
     kept = []
     try:
         for part in pd.read_csv(complete, usecols=wanted, keep_default_na=False, chunksize=200_000, dtype=str):
-            kept.append(part[part["metric_name"].isin(("http_req_duration", "http_req_failed"))])
+            kept.append(part[part["metric_name"].isin(("http_req_duration", "http_req_failed", "http_req_blocked"))])
         rows = pd.concat(kept)
         took = rows[rows["metric_name"] == "http_req_duration"]
         flags = rows[rows["metric_name"] == "http_req_failed"]
-        return _paired(took, flags)
+        return _paired(took, flags, rows[rows["metric_name"] == "http_req_blocked"])
     except (ValueError, KeyError) as error:
         raise BadSamples(f"k6's samples can't be read: {error}") from None
 
 
-def _paired(took: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
+def _paired(took: pd.DataFrame, flags: pd.DataFrame, blocked: pd.DataFrame) -> pd.DataFrame:
     if not 0 <= len(took) - len(flags) <= 1:  # the last request's second row may be cut off
         raise BadSamples(f"k6 wrote {len(took)} durations and {len(flags)} answers whether they failed")
     took = took.iloc[: len(flags)]
@@ -75,7 +76,10 @@ def _paired(took: pd.DataFrame, flags: pd.DataFrame) -> pd.DataFrame:
             "error": error,
         }
     )
-    whole: pd.DataFrame = table.astype(COLUMNS).sort_values("start", ignore_index=True)
+    table = table.astype(COLUMNS)
+    if len(blocked) >= len(table) > 0:
+        table["blocked"] = blocked["metric_value"].astype(float).to_numpy()[: len(table)]
+    whole: pd.DataFrame = table.sort_values("start", ignore_index=True)
     return whole
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from launchbook.errors import ParametersError
+from launchbook.load.readers import read
 from launchbook.load.verdict import command
 
 SUMMARY = {
@@ -309,3 +310,12 @@ def test_samples_of_several_runners_add_up(tmp_path: Path) -> None:
     metrics = json.loads(text)["metrics"]
     assert metrics["http_reqs"]["values"]["count"] == 1200
     assert metrics["http_req_duration"]["values"]["avg"] == 30.0
+
+
+@pytest.mark.parametrize("data", [ndjson(600, failed=60), k6_csv(600).replace("20.000000,,,,true", "20.000000,,,,false", 60).replace(",a,200,", ",a,500,", 240)])  # fmt: skip
+def test_errors_are_kept_by_kind(tmp_path: Path, data: str) -> None:
+    """By their status, where k6 has no words for them."""
+    (tmp_path / "result").write_text(data)
+    tally = read(tmp_path / "result").tally
+    assert tally is not None
+    assert (tally.failed, [kind for kind, _ in tally.errors]) == (60, ["status 500"])
