@@ -19,7 +19,7 @@ from launchbook.load.buckets import BUCKETS, Counts, bucket
 
 OTHER = "(other names)"
 _WIDTHS = (1, 10, 60, 600, 3600)  # s, each divides the next
-_WINDOWS = 7200  # more windows than these are counted in wider ones
+_WINDOWS = 2400  # more windows than these are counted in wider ones
 _TICKS = 10  # a second
 _NAMES = 200  # further names of requests, and kinds of errors, are counted together
 _ROWS = 1 << 18
@@ -97,7 +97,7 @@ class Tally:
         for batch in _batches(path, wanted):
             frame = batch.to_pandas()
             parts.append(of_part(frame[frame["start"] >= begins] if warmup else frame))
-            if len(parts) == 8:
+            if len(parts) == 4:
                 parts = [merged(parts)]
         tally = merged(parts)
         tally.durations = [lambda: _durations(path, begins)]
