@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NoReturn
 
+import tenacity
 import urllib3
 import yaml
 from kubernetes import config
@@ -20,7 +21,7 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.config.config_exception import ConfigException
 
 import launchbook.watching as watching
-from launchbook.errors import ClusterError, ConflictError, MissingRight
+from launchbook.errors import BadCredentials, ClusterError, ConflictError, MissingRight, Unavailable
 from launchbook.execing import ExecResult, Session, execute, session
 from launchbook.leasing import lease
 from launchbook.parameters import Cluster as ClusterParameters
@@ -30,6 +31,14 @@ Objects = list[dict[str, Any]]
 Command = list[str]
 _TIMEOUT = (5.0, 30.0)  # s, to connect and to wait for an answer
 _PAGE = 500
+_CONNECTIONS = 32  # kept open at a time: as many as a plan asks at once, and some
+# What may be done twice is asked again, at growing distances with jitter, so that a server that is hard pressed recovers.
+_again = tenacity.retry(
+    retry=tenacity.retry_if_exception_type(Unavailable),
+    wait=tenacity.wait_exponential_jitter(multiplier=0.2, max=5.0, jitter=0.2),
+    stop=tenacity.stop_after_attempt(5) | tenacity.stop_after_delay(15.0),  # s
+    reraise=True,
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,7 @@ class Cluster:
                 f"context {parameters.context!r} can't be used from {path or 'your kubeconfig'}: {str(error).rstrip('.')}. "
                 "Name one that `kubectl config get-contexts` shows. Nothing was touched."
             ) from None
+        configuration.connection_pool_maxsize = _CONNECTIONS
         configuration.retries = urllib3.Retry(total=2, connect=2, read=0, redirect=0, backoff_factor=0.2)
         cluster = cls(configuration, parameters.context)
         uid = cluster.identity.uid
@@ -153,6 +163,7 @@ class Cluster:
             "parameters/launchbook-role.yaml, or grant it. Nothing was changed."
         )
 
+    @_again
     def get(
         self, kind: str, name: str, namespace: str | None = None, *, api_version: str = "v1"
     ) -> dict[str, Any] | None:
@@ -163,6 +174,7 @@ class Cluster:
             return None
         return found
 
+    @_again
     def list(
         self,
         kind: str,
@@ -171,14 +183,17 @@ class Cluster:
         api_version: str = "v1",
         labels: Mapping[str, str] | str | None = None,
         fields: str | None = None,
+        managed_fields: bool = False,
     ) -> Objects:
         """Every object of a kind, in one namespace or in all, page by page, each with its kind and apiVersion.
 
         labels: what must match, as a mapping or a selector's text. A kind that the cluster doesn't know has none.
-        Raises ClusterError, MissingRight.
+        managed_fields: whether they are kept, which most who ask don't need. Raises ClusterError, MissingRight.
         """
         try:
-            items, _ = self.list_at(kind, namespace, api_version=api_version, labels=labels, fields=fields)
+            items, _ = self.list_at(
+                kind, namespace, api_version=api_version, labels=labels, fields=fields, managed_fields=managed_fields
+            )
         except UnknownKind:
             return []
         return items
@@ -191,6 +206,7 @@ class Cluster:
         api_version: str,
         labels: Mapping[str, str] | str | None = None,
         fields: str | None = None,
+        managed_fields: bool = False,
     ) -> tuple[Objects, str]:
         """list(), and the resourceVersion from which a watch goes on. Raises UnknownKind too."""
         query: dict[str, Any] = {"limit": _PAGE}
@@ -203,12 +219,14 @@ class Cluster:
         while True:
             page = self._call("GET", path, query=query)
             for item in page["items"]:
-                item["metadata"].pop("managedFields", None)
+                if not managed_fields:
+                    item["metadata"].pop("managedFields", None)
                 items.append({"apiVersion": api_version, "kind": kind, **item})
             if not page["metadata"].get("continue"):
                 return items, page["metadata"].get("resourceVersion", "")
             query["continue"] = page["metadata"]["continue"]
 
+    @_again
     def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
         """Server-side apply as the field manager `launchbook`, unknown fields refused. Returns the object.
 
@@ -238,11 +256,17 @@ class Cluster:
         *,
         api_version: str = "v1",
         grace: int | None = None,
+        uid: str | None = None,
     ) -> bool:
-        """Deletes an object, with its dependents after it; False where there was none. grace: seconds."""
+        """Deletes an object, with its dependents after it; False where there was none.
+
+        grace: seconds; uid: the one that is meant. Raises ConflictError where another one has that name.
+        """
         body: dict[str, Any] = {"propagationPolicy": "Background"}
         if grace is not None:
             body["gracePeriodSeconds"] = grace
+        if uid is not None:
+            body["preconditions"] = {"uid": uid}
         try:
             self._call("DELETE", self._path(api_version, kind, namespace, name), body=body)
         except _NotFound:
@@ -378,6 +402,20 @@ class Cluster:
         found = self._resource(api_version, kind)
         return found.plural, found.namespaced
 
+    def listable(self) -> tuple[tuple[str, str], ...]:
+        """(apiVersion, kind) of everything that lives in a namespace and can be listed, in each group's own version.
+
+        Raises ClusterError where a group doesn't answer.
+        """
+        groups = self._call("GET", "/apis")["groups"]
+        bases = {group["preferredVersion"]["groupVersion"]: "apis" for group in groups}
+        found = []
+        for version, root in {"v1": "api", **bases}.items():
+            listed = self._call("GET", f"/{root}/{version}")["resources"]
+            kept = (r for r in listed if r["namespaced"] and "list" in r["verbs"] and "/" not in r["name"])
+            found += [(version, r["kind"]) for r in kept]
+        return tuple(found)
+
     def _path_of(self, obj: Mapping[str, Any]) -> str:
         meta = obj["metadata"]
         return self._path(obj["apiVersion"], obj["kind"], meta.get("namespace"), meta["name"])
@@ -401,7 +439,8 @@ class Cluster:
             return self._resources[api_version][kind]
         except KeyError:
             raise UnknownKind(
-                f"the cluster knows no {kind} of {api_version}; is its CustomResourceDefinition installed?"
+                f"the cluster knows no {kind} of {api_version}; is its CustomResourceDefinition installed?",
+                status=404,
             ) from None
 
     def _call(self, method: str, path: str, **request: Any) -> Any:
@@ -437,7 +476,7 @@ class Cluster:
             )
         except urllib3.exceptions.HTTPError as error:
             reason = getattr(error, "reason", None) or error
-            raise ClusterError(f"{method} {self._configuration.host}{path}: no answer: {reason}") from None
+            raise Unavailable(f"{method} {self._configuration.host}{path}: no answer: {reason}") from None
 
 
 class UnknownKind(ClusterError):
@@ -472,17 +511,20 @@ def _refuse(method: str, path: str, status: int, data: bytes) -> NoReturn:
     except ValueError:
         body = {}
     message = str(body.get("message") or data[:200].decode("utf-8", "replace")) if isinstance(body, dict) else ""
+    causes = (body.get("details") or {}).get("causes") or () if isinstance(body, dict) else ()
+    told: dict[str, Any] = {"status": status, "causes": causes}
     if status == 404:
-        raise _NotFound(f"{method} {path}: {message}")
+        raise _NotFound(f"{method} {path}: {message}", **told)
     if (status == 403 and "is forbidden: User" in message) or (status == 403 and "cannot" in message):
-        raise MissingRight(f"{message}. Let the cluster's admin apply parameters/launchbook-role.yaml, or grant it.")
+        whole = f"{message}. Let the cluster's admin apply parameters/launchbook-role.yaml, or grant it."
+        raise MissingRight(whole, **told)
     if status == 401:
-        raise ClusterError(f"{method} {path}: the cluster refuses our credentials (401); renew them.")
-    if status == 409 and isinstance(body, dict):
-        causes = body.get("details", {}).get("causes", ())
+        raise BadCredentials(f"{method} {path}: the cluster refuses our credentials (401); renew them.", **told)
+    if status == 409:
         fields = [f"{c.get('field', '?')} ({c.get('message', '')})" for c in causes]
-        raise ConflictError(f"{message}" + (f": {'; '.join(fields)}" if fields else ""))
-    raise ClusterError(f"{method} {path}: HTTP {status}: {message}")
+        raise ConflictError(f"{message}" + (f": {'; '.join(fields)}" if fields else ""), **told)
+    kind = Unavailable if status == 429 or status >= 500 else ClusterError
+    raise kind(f"{method} {path}: HTTP {status}: {message}", **told)
 
 
 def _selector(labels: Mapping[str, str]) -> str:

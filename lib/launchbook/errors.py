@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -18,7 +19,24 @@ class NotAllowed(LaunchbookError):
 
 
 class ClusterError(LaunchbookError):
-    """The cluster can't be reached, isn't the one that was named, or answered what can't be used."""
+    """The cluster can't be reached, isn't the one that was named, or answered what can't be used.
+
+    status: of the answer, None where there was none; causes: the answer's `details.causes`, each with reason, message
+    and field.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, causes: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.causes = tuple(causes)
+
+
+class Unavailable(ClusterError):
+    """No answer, or one that says to come again (429, 5xx): what was asked may be asked once more."""
+
+
+class BadCredentials(ClusterError):
+    """The API server doesn't know us (401): nothing else will succeed either."""
 
 
 class MissingRight(ClusterError):

@@ -66,11 +66,18 @@ class Cluster(Model):
     lease_namespace: str = "launchbook"  # where the Lease that keeps two runs apart lives
 
 
+ForcedFields = Annotated[str, Field(pattern=r"^[A-Z]\w+(/[a-z0-9.:-]+){1,2}( \.\S+)*$")]
+
+
 class Manifests(Model):
     """What is applied, and where it may go."""
 
     path: RelativePath  # a kustomization, a folder of manifests or one file
     namespaces: tuple[str, ...] = Field(min_length=1)  # the only namespaces it may touch
+    cluster_objects: tuple[str, ...] = ()  # Kind/name of what it may touch that lives in no namespace, such as a CRD
+    allow_remote: bool = False  # whether kustomizations may fetch bases, which can change after the launch was judged
+    approved_plan: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}$")  # None: whatever is planned is approved
+    force: tuple[ForcedFields, ...] = ()  # "Kind/namespace/name .spec.field ...": taken from their owner; no field: all
     ready_timeout: Seconds = 120.0  # s, for everything to be ready
 
 
@@ -276,6 +283,7 @@ class Environment(Model):
 COMMON = ("environment", "run_folder", "read_only", "confirm")
 KNOBS: dict[str, dict[str, str]] = {
     "manifests": {
+        "approved_plan": "manifests.approved_plan",
         "ready_timeout": "manifests.ready_timeout",
         "probe_timeout": "isolation.probe_timeout",
         "confirmations": "isolation.confirmations",

@@ -1,10 +1,12 @@
 """Manifests as objects: a kustomization through kustomize, a plain folder or one file as they are.
 
-Rendering reads files only. A remote base is refused, since what it holds tomorrow is not what was judged today.
+Rendering reads files only. A remote base is refused, unless it is asked for, since what it holds tomorrow is not what
+was judged today.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -23,21 +25,40 @@ _TIMEOUT = 120.0  # s
 _OLDEST_KUBECTL = 24
 
 
-def render(path: Path) -> list[Object]:
+def render(path: Path, *, allow_remote: bool = False, most: int | None = None) -> list[Object]:
     """Every object that `path` gives, in its own order, lists taken apart.
 
+    allow_remote: whether a kustomization may fetch what isn't a local file; most: objects, beyond which it is refused.
+
     Raises ParametersError that names the file for what can't be read, isn't YAML, isn't a Kubernetes object, reaches
-    for a remote base, or that kustomize refuses. Nothing was touched.
+    for a remote base, is too much, or that kustomize refuses. Nothing was touched.
     """
     if not path.exists():
         raise ParametersError(f"manifests.path: {path} does not exist. Nothing was touched.")
     if kustomization(path):
-        refuse_remote(path)
-        return parse(build(path), str(path))
+        if not allow_remote:
+            refuse_remote(path)
+        return _at_most(most, path, parse(build(path), str(path)))
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml", ".json"))
-    objects = [item for file in files for item in parse(_text(file), str(file))]
+    if nested := next((file for file in files if file.name in KUSTOMIZATION), None):
+        raise ParametersError(
+            f"{path}: {nested.relative_to(path) if path.is_dir() else nested.name} is a kustomization, but its folder was not "
+            f"named: name {nested.parent}, or add a kustomization.yaml to {path}. Nothing was touched."
+        )
+    objects: list[Object] = []
+    for file in files:
+        objects += parse(_text(file), str(file))
+        _at_most(most, path, objects)
     if not objects:
         raise ParametersError(f"{path} holds no manifest (*.yaml, *.yml, *.json). Nothing was touched.")
+    return objects
+
+
+def _at_most(most: int | None, path: Path, objects: list[Object]) -> list[Object]:
+    if most is not None and len(objects) > most:
+        raise ParametersError(
+            f"{path} holds more than {most} objects. Part it into systems that are launched one by one. Nothing was touched."
+        )
     return objects
 
 
@@ -76,31 +97,54 @@ def files_of(folder: Path) -> Iterator[Path]:
     queue = [folder.resolve()]
     while queue:
         here = queue.pop(0)
-        file = kustomization(here)
+        file = kustomization(here)  # None for a file, and for an address
         if file is None or here in seen:
             continue
         seen.add(here)
         yield file
         content = _mapping(file)
         for field in ("resources", "bases", "components"):
-            queue += [(here / str(entry)).resolve() for entry in content.get(field) or () if not _remote(str(entry))]
+            queue += [(here / str(entry)).resolve() for entry in content.get(field) or ()]
 
 
 def refuse_remote(folder: Path) -> None:
     """Raises ParametersError where a kustomization below `folder` names something that isn't a local file."""
     for file in files_of(folder):
-        content = _mapping(file)
-        for field in ("resources", "bases", "components"):
-            for entry in content.get(field) or ():
-                if _remote(str(entry)):
-                    raise ParametersError(
-                        f"{file}: {field} names the remote base {entry}. What it holds can change after the launch "
-                        "was judged: copy it beside the manifests. Nothing was touched."
-                    )
+        for field, entry in _named(_mapping(file)):
+            if _remote(entry) and not (file.parent / entry).exists():
+                raise ParametersError(
+                    f"{file}: {field} names the remote base {entry}. What it holds can change after the launch was "
+                    "judged: copy it beside the manifests, or set manifests.allow_remote. Nothing was touched."
+                )
+
+
+def _named(content: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(field, entry) of everything that a kustomization has fetched: each may be an address to kustomize."""
+    for field in _FETCHED:
+        yield from (
+            (field, entry) for entry in content.get(field) or () if isinstance(entry, str) and "\n" not in entry
+        )
+    for field in ("patches", "patchesJson6902", "replacements"):
+        yield from ((field, entry["path"]) for entry in content.get(field) or () if isinstance(entry.get("path"), str))
+    for field in ("configMapGenerator", "secretGenerator"):
+        for entry in content.get(field) or ():
+            given = [*(entry.get("files") or ()), *(entry.get("envs") or ()), entry.get("env")]
+            yield from ((field, str(one).partition("=")[2] or str(one)) for one in given if one)
+    if path := (content.get("openapi") or {}).get("path"):
+        yield "openapi", path
+    yield from (("helmCharts", chart["repo"]) for chart in content.get("helmCharts") or () if chart.get("repo"))
+
+
+# A folder or a file each, or an address: kustomize takes each of these, a host without a scheme too.
+_FETCHED = (
+    "resources", "bases", "components", "patchesStrategicMerge", "generators", "transformers", "validators",
+    "configurations", "crds",
+)  # fmt: skip
+_ADDRESS = re.compile(r"://|::|\?ref=|^[\w.-]+@[\w.-]+:|^[\w-]+(\.[\w-]+)*\.[a-z]{2,}(:\d+)?/|\.git(/|$)")
 
 
 def _remote(entry: str) -> bool:
-    return "://" in entry or "?ref=" in entry or entry.startswith(("git@", "github.com/", "gitlab.com/"))
+    return bool(_ADDRESS.search(entry))
 
 
 def _mapping(file: Path) -> dict[str, Any]:
@@ -118,9 +162,10 @@ def _items(document: Any, source: str) -> list[Object]:
         return [item for entry in document["items"] or () for item in _items(entry, source)]
     named = isinstance(document, dict) and (document.get("metadata") or {}).get("name")
     if not named or not document.get("kind") or not document.get("apiVersion"):
-        shown = str(document).replace("\n", " ")[:80]
+        # Its fields' names alone: what has no kind may be a Secret.
+        shown = ", ".join(map(str, document)) if isinstance(document, dict) else type(document).__name__
         raise ParametersError(
-            f"{source}: is no Kubernetes object (apiVersion, kind and metadata.name): {shown!r}. Nothing was touched."
+            f"{source}: is no Kubernetes object (apiVersion, kind and metadata.name); it has: {shown[:80]}. Nothing was touched."
         )
     return [document]
 

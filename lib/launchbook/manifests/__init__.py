@@ -1,11 +1,14 @@
-"""Manifests: rendered, planned, applied, awaited and read back."""
+"""Manifests: rendered, planned, applied, awaited, read back, and taken back."""
 
 from launchbook.manifests import judge
-from launchbook.manifests.act import apply, plan, refusal, wait
+from launchbook.manifests.act import Applied, apply, refusal
 from launchbook.manifests.observe import Rendered, left, pods, policies, render, rights, target
+from launchbook.manifests.planning import Plan, plan
 from launchbook.manifests.show import changes, readiness
+from launchbook.manifests.undoing import undo
+from launchbook.manifests.waiting import wait
 
 __all__ = [
-    "Rendered", "apply", "changes", "judge", "left", "plan", "pods", "policies", "readiness", "refusal", "render",
-    "rights", "target", "wait",
+    "Applied", "Plan", "Rendered", "apply", "changes", "judge", "left", "plan", "pods", "policies", "readiness",
+    "refusal", "render", "rights", "target", "undo", "wait",
 ]  # fmt: skip

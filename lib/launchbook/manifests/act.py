@@ -1,227 +1,152 @@
-"""Plan, apply, wait: the change is shown by the API server's own dry run first, then made, then awaited."""
+"""Applies what was planned, phase by phase, and keeps what undoing it needs."""
 
 from __future__ import annotations
 
 import difflib
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from launchbook.errors import ClusterError, ConflictError
-from launchbook.manifests.judge import MAY_NOT, name
-from launchbook.manifests.observe import Rendered, masked
-from launchbook.manifests.ready import State, serving, state_of
+from launchbook.cluster import Cluster
+from launchbook.errors import ClusterError
+from launchbook.manifests.answers import hidden
+from launchbook.manifests.diff import shown
+from launchbook.manifests.journal import Journal
+from launchbook.manifests.judge import MAY_NOT, name, place
+from launchbook.manifests.observe import Rendered
+from launchbook.manifests.order import phases, together
+from launchbook.manifests.planning import Plan, Step, read, steps
 from launchbook.run import Run
-from launchbook.selector import matches
 
 Object = dict[str, Any]
-_DRAGGED = 10.0  # s
-_POLL = 0.5  # s, between two looks at what is not ready yet
-# The states of these tell whether the system runs; the rest exists once it is applied.
-_WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job")
-_AWAITED = (
-    *_WORKLOADS, "Pod", "PersistentVolumeClaim", "Service", "PodDisruptionBudget", "Namespace",
-    "CustomResourceDefinition",
-)  # fmt: skip
-_NOISE = ("managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink")
+Row = dict[str, Any]
+_COLUMNS = ("object", "action", "because")
+_SETTLED = 30.0  # s, for a new namespace or kind to be usable
 
 
-def plan(run: Run, rendered: Rendered) -> pd.DataFrame:
-    """What applying would do: columns object, action, because, diff.
-
-    action: created, changed, unchanged, refused (the API server would not take it), not shown (no dry run possible).
-    Nothing is changed. A run that may not apply has no right to ask either; its rows say so.
-    """
-    rows = [_planned(run, item) for item in rendered.objects]
-    frame = pd.DataFrame(rows, columns=["object", "action", "because", "diff"])
-    run.evidence("manifests/plan.json", frame.to_dict("records"))
-    return frame
-
-
-def refusal(run: Run, rendered: Rendered) -> str | None:
-    """Why nothing will be applied, or None: not rendered, a polluted selector, or not allowed."""
+def refusal(run: Run, rendered: Rendered, plan: Plan) -> str | None:
+    """Why nothing will be applied, or None. Nothing was changed then."""
+    given = run.parameters.manifests
     if rendered.problem:
         return "The manifests don't render."
     if breaking := [p for p in rendered.polluted if p.effect]:
         return f"{len(breaking)} selectors are polluted; applying them would change who reaches whom."
-    outside = [n for n in rendered.objects if _namespace(n) not in run.parameters.manifests.namespaces]
+    outside = [n for n in rendered.objects if place(n) not in (*given.namespaces, *given.cluster_objects)]
     if outside:
         return f"{name(outside[0])} is outside the namespaces under launch."
+    if unknown := [entry for entry in given.force if entry.split()[0] not in rendered.names]:
+        near = difflib.get_close_matches(unknown[0].split()[0], rendered.names, n=1)
+        return f"manifests.force names {unknown[0]!r}, which is not rendered{f'; did you mean {near[0]}?' if near else '.'}"
     if not run.allowed("apply"):
         return MAY_NOT
+    if given.approved_plan and given.approved_plan != plan.digest:
+        return (
+            f"The plan that was approved is {given.approved_plan}, this one is {plan.digest}. Read this plan; to approve "
+            "it, pass `approved_plan` with its digest. Nothing was changed."
+        )
+    if blocking := [step for step in plan.steps if step.blocks]:
+        return f"{len(blocking)} objects can't be applied, the first is {blocking[0].object}: {blocking[0].because}"
     return None
 
 
-def apply(run: Run, rendered: Rendered) -> pd.DataFrame:
-    """Applies every object in order: columns object, action (created, changed, unchanged, refused), because.
+@dataclass(frozen=True)
+class Applied:
+    """frame: columns object, action, because; refusal: why nothing was applied, or None."""
 
-    Nothing is applied, and the frame is empty, where refusal() gives a reason. An object that is refused doesn't stop
-    the others; one whose field somebody else owns is refused and names the owner.
+    frame: pd.DataFrame
+    refusal: str | None = None
+
+
+def apply(run: Run, rendered: Rendered, plan: Plan) -> Applied:
+    """Does what the plan says.
+
+    action: created, changed, forced, unchanged (not sent at all), refused, or not tried. Nothing is applied, and the
+    frame is empty, where refusal() gives a reason or the cluster is no longer what was planned for. Where objects are
+    refused, the others of their phase are applied and later phases are not begun: no pod starts without its policy.
     """
-    columns = ["object", "action", "because"]
-    if refusal(run, rendered):
-        return pd.DataFrame(columns=columns)
-    run.require("apply")
-    rows = []
-    for n, item in enumerate(rendered.objects, 1):
-        run.progress(f"applying {name(item)}", n / len(rendered.objects))
-        rows.append(_applied(run, item))
-    frame = pd.DataFrame(rows, columns=columns)
+    why = refusal(run, rendered, plan)
+    if not why:
+        run.require("apply")
+        why = _moved(run.cluster, plan)
+    if why:
+        return Applied(pd.DataFrame(columns=list(_COLUMNS)), why)
+    journal = Journal(run, plan)
+    rows: dict[str, Row] = {}
+    todo = {step.object: step for step in plan.steps}
+    parts = phases(rendered.objects)
+    for n, part in enumerate(parts):
+        run.progress(f"applying {len(part)} objects: {', '.join(sorted({o['kind'] for o in part}))}", n / len(parts))
+        done = together(lambda step: _applied(run.cluster, step), [todo[name(item)] for item in part])
+        rows |= {row["object"]: row for row, _ in done}
+        journal.write([(todo[row["object"]], now) for row, now in done if now is not None])
+        if any(row["action"] == "refused" for row, _ in done):
+            break
+        _await_basics(run.cluster, [todo[name(item)] for item in part])
+        late = _planned_late(run, todo, rows)
+        todo |= {step.object: step for step in late}
+        journal.expect(late)
+        if any(step.blocks for step in late):
+            rows |= {s.object: _row(s.object, "refused", s.because) for s in late if s.blocks}
+            break
+    found = [rows.get(o) or _row(o, "not tried", "What comes before it was refused.") for o in todo]
+    frame = pd.DataFrame(found, columns=list(_COLUMNS))
     run.evidence("manifests/applied.json", frame.to_dict("records"))
-    return frame
+    return Applied(frame)
 
 
-def wait(run: Run, rendered: Rendered) -> pd.DataFrame:
-    """Waits until every object is ready: columns object, state, because, seconds.
+def _moved(cluster: Cluster, plan: Plan) -> str | None:
+    """What is sent does what was shown only where each object is what it was when it was planned; else why not."""
+    acting = [step for step in plan.steps if step.action != "unchanged" and not step.awaits]
+    there = read(cluster, [step.item for step in acting])
+    for step in acting:
+        now = there[step.object]
+        if isinstance(now, ClusterError):
+            return f"{step.object} can't be read: {now}"
+        if shown(now) != shown(step.live):
+            return f"{step.object} was changed since the plan was made. Make the plan again, and read it."
+    return None
 
-    Ends as soon as all are ready at the same time, or nothing that still waits can become ready, or
-    manifests.ready_timeout is over. What is returned is one last look at every object.
+
+def _applied(cluster: Cluster, step: Step) -> tuple[Row, Object | None]:
+    """A row, and the object as it is then, None where nothing was sent or it was refused."""
+    if step.action == "unchanged":
+        return _row(step.object, "unchanged", ""), None
+    try:
+        now = cluster.apply(step.item, force=step.action == "forced")
+    except ClusterError as error:
+        return _row(step.object, "refused", hidden(str(error), step.item)), None
+    action = step.action if step.action in ("changed", "forced") else "created" if step.live is None else "changed"
+    return _row(step.object, action, step.because if step.action == "forced" else ""), now
+
+
+def _await_basics(cluster: Cluster, created: Sequence[Step]) -> None:
+    """Until a new kind is served and a new namespace has the account that its pods run under.
+
+    Where that can't be seen, what needs it says so when it is tried.
     """
-    began = time.monotonic()
-    deadline = began + run.parameters.manifests.ready_timeout
-    awaited = [item for item in rendered.objects if item["kind"] in _AWAITED]
-    settled: dict[str, float] = {}
-    while True:
-        states = {name(item): _state(run, item) for item in awaited if name(item) not in settled}
-        passed = time.monotonic() - began
-        settled |= {key: passed for key, state in states.items() if state.state == "ready"}
-        failed = any(state.state == "failed" for state in states.values())
-        run.progress(f"{len(settled)} of {len(awaited)} objects ready", None)
-        # A failed pod drags others down with it: what waits then is given a few seconds, not the whole time.
-        if len(settled) == len(awaited) or passed > deadline - began or (failed and passed > _DRAGGED):
-            last = {name(item): _state(run, item) for item in awaited}
-            lost = [key for key, state in last.items() if key in settled and state.state in ("waiting", "unread")]
-            if not lost or time.monotonic() > deadline or failed:
-                break
-            for key in lost:
-                del settled[key]
-        time.sleep(_POLL)
-    ended = time.monotonic() - began
-    rows = [
-        {
-            "object": key, "state": state.state, "because": state.because,
-            "seconds": settled.get(key, ended) if state.state == "ready" else ended,
-        }
-        for key, state in last.items()
-    ]  # fmt: skip
-    frame = pd.DataFrame(rows, columns=["object", "state", "because", "seconds"])
-    run.evidence("manifests/ready.json", frame.to_dict("records"))
-    return frame
+    for step in created:
+        kind, own = step.item["kind"], step.item["metadata"]["name"]
+        with suppress(ClusterError):
+            if step.live is None and kind == "CustomResourceDefinition":
+                version = "apiextensions.k8s.io/v1"
+                cluster.wait(kind, own, None, _established, api_version=version, timeout=_SETTLED)
+            elif step.live is None and kind == "Namespace":
+                cluster.wait("ServiceAccount", "default", own, lambda found: found is not None, timeout=_SETTLED)
 
 
-def _planned(run: Run, item: Object) -> dict[str, str]:
-    try:
-        live = _live(run, item)
-        would = run.cluster.apply(item, dry_run=True)
-    except ClusterError as error:
-        action = "refused" if isinstance(error, ConflictError) else "not shown"
-        return {"object": name(item), "action": action, "because": str(error), "diff": ""}
-    diff = _diff(live, would)
-    action = "created" if live is None else "changed" if diff else "unchanged"
-    return {"object": name(item), "action": action, "because": "", "diff": diff}
+def _established(definition: Object | None) -> bool:
+    conditions = ((definition or {}).get("status") or {}).get("conditions") or ()
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
 
-def _applied(run: Run, item: Object) -> dict[str, str]:
-    try:
-        live = _live(run, item)
-        now = run.cluster.apply(item)
-    except ClusterError as error:
-        return {"object": name(item), "action": "refused", "because": str(error)}
-    same = live is not None and live["metadata"]["resourceVersion"] == now["metadata"]["resourceVersion"]
-    return {
-        "object": name(item),
-        "action": "created" if live is None else "unchanged" if same else "changed",
-        "because": "",
-    }
+def _planned_late(run: Run, todo: dict[str, Step], rows: dict[str, Row]) -> list[Step]:
+    """What could not be tried before its namespace or kind was there, tried now, before anything else is applied."""
+    waiting = [step.item for o, step in todo.items() if o not in rows and step.awaits]
+    return steps(run.cluster, waiting, run.parameters.manifests.force)
 
 
-def _live(run: Run, item: Object) -> Object | None:
-    meta = item["metadata"]
-    return run.cluster.get(item["kind"], meta["name"], meta.get("namespace"), api_version=item["apiVersion"])
-
-
-def _diff(live: Object | None, would: Object) -> str:
-    """A unified diff of what people may see; a Secret that differs only in its values says which keys."""
-    if _shown(live) == _shown(would):
-        return ""
-    before, after = _lines(live), _lines(would)
-    found = "".join(difflib.unified_diff(before, after, "live", "applied", n=2))
-    return found or f"values differ: {', '.join(_changed_keys(live or {}, would))}\n"
-
-
-def _changed_keys(live: Object, would: Object) -> list[str]:
-    old, new = (
-        {f"{field}.{k}": v for field in ("data", "stringData") for k, v in (item.get(field) or {}).items()}
-        for item in (live, would)
-    )
-    return sorted(k for k in {*old, *new} if old.get(k) != new.get(k)) or ["annotations"]
-
-
-def _shown(item: Object | None) -> Object | None:
-    if item is None:
-        return None
-    meta = {k: v for k, v in item["metadata"].items() if k not in _NOISE}
-    return {**{k: v for k, v in item.items() if k != "status"}, "metadata": meta}
-
-
-def _lines(item: Object | None) -> list[str]:
-    shown = _shown(item)
-    return [] if shown is None else yaml.safe_dump(masked(shown), sort_keys=True).splitlines(keepends=True)
-
-
-def _state(run: Run, item: Object) -> State:
-    try:
-        live = _live(run, item)
-        if live is None:
-            return State("failed", "it is not on the cluster")
-        if item["kind"] == "Service":
-            return _service_state(run, live)
-        if item["kind"] not in _WORKLOADS:
-            return state_of(live)
-        return state_of(live, _pods_of(run, live), _events_of(run, live), datetime.now(UTC))
-    except ClusterError as error:
-        return State("unread", f"it could not be read: {error}")
-
-
-def _service_state(run: Run, live: Object) -> State:
-    found = state_of(live)
-    if found.state != "ready":
-        return found
-    slices = run.cluster.list(
-        "EndpointSlice",
-        live["metadata"]["namespace"],
-        api_version="discovery.k8s.io/v1",
-        labels={"kubernetes.io/service-name": live["metadata"]["name"]},
-    )
-    return serving(live, slices)
-
-
-def _pods_of(run: Run, live: Object) -> Sequence[Object]:
-    given = live["spec"].get("selector") or {}
-    selector = {"matchLabels": given} if live["kind"] == "ReplicationController" else given
-    found = run.cluster.list("Pod", live["metadata"]["namespace"])
-    return [
-        pod
-        for pod in found
-        if not pod["metadata"].get("deletionTimestamp") and matches(selector, pod["metadata"].get("labels") or {})
-    ]
-
-
-def _events_of(run: Run, live: Object) -> Sequence[Object]:
-    """Events of a workload and, for a Deployment, of its ReplicaSets: those are refused their pods."""
-    found = run.cluster.list("Event", live["metadata"]["namespace"], fields="type=Warning")
-    own = live["metadata"]["name"]
-    return [
-        e
-        for e in found
-        if e["involvedObject"].get("name", "") == own or e["involvedObject"].get("name", "").startswith(f"{own}-")
-    ]
-
-
-def _namespace(item: Object) -> str:
-    meta = item["metadata"]
-    return str(meta["name"] if item["kind"] == "Namespace" else meta.get("namespace", ""))
+def _row(object: str, action: str, because: str) -> Row:
+    return {"object": object, "action": action, "because": because}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,8 +14,6 @@ from launchbook.words import Check, Status
 
 Object = Mapping[str, Any]
 MAY_NOT = "This run may not apply (`allow: [apply]`, not read-only, and confirmed where protected)."
-# What may be rendered although it lives in no namespace: the namespaces under launch themselves.
-_SCOPED_OUTSIDE = ("Namespace",)
 
 
 def target(seen: Mapping[str, Any], named_context: str, named_uid: str | None) -> Check:
@@ -46,21 +45,25 @@ def rights(asked: pd.DataFrame) -> Check:
     return Check("A.rights", "launchbook", Status.PASS, measured, expected, "The API server grants each.")
 
 
-def render(objects: Sequence[Object], namespaces: Sequence[str], path: str, problem: str | None = None) -> Check:
-    """A.render. problem: why it could not be rendered."""
+def render(
+    objects: Sequence[Object],
+    namespaces: Sequence[str],
+    path: str,
+    problem: str | None = None,
+    cluster_objects: Sequence[str] = (),
+) -> Check:
+    """A.render. problem: why it could not be rendered; cluster_objects: `Kind/name` of what lives in no namespace."""
 
     def say(status: Status, because: str) -> Check:
-        return Check(
-            "A.render", path, status, f"{len(objects)} objects", f"objects of {', '.join(namespaces)}", because
-        )
+        expected = f"objects of {', '.join((*namespaces, *cluster_objects))}"
+        return Check("A.render", path, status, f"{len(objects)} objects", expected, because)
 
     if problem:
         return say(Status.FAIL, problem)
-    outside = [name(o) for o in objects if _place(o) not in namespaces]
+    outside = [name(o) for o in objects if place(o) not in (*namespaces, *cluster_objects)]
     if outside:
         return say(Status.FAIL, f"Outside the namespaces under launch: {', '.join(outside[:5])}.")
-    names = [name(o) for o in objects]
-    if twice := sorted({n for n in names if names.count(n) > 1}):
+    if twice := sorted(n for n, times in Counter(map(name, objects)).items() if times > 1):
         return say(Status.FAIL, f"Rendered twice: {', '.join(twice)}.")
     if not objects:
         return say(Status.FAIL, "Nothing was rendered.")
@@ -89,33 +92,32 @@ def selectors(polluted: Sequence[Any], path: str, problem: str | None = None) ->
     ]  # fmt: skip
 
 
-def plan(changes: pd.DataFrame) -> Check:
-    """A.plan. changes: columns object, action (created, changed, unchanged, refused, not shown), because."""
+def plan(changes: pd.DataFrame, digest: str = "") -> Check:
+    """A.plan. changes: columns object, action, because, kept, see planning.Step; digest: of the plan."""
     counts: Mapping[Any, Any] = dict(changes["action"].value_counts())
     measured = ", ".join(f"{n} {action}" for action, n in counts.items()) or "nothing"
     expected = "a dry run of every object"
-    hidden = changes[changes["action"] == "not shown"] if len(changes) else changes
     if changes.empty:
         return Check("A.plan", "manifests", Status.UNKNOWN, measured, expected, "Nothing was rendered.")
-    refused = changes[changes["action"] == "refused"]
-    if len(refused):
-        first = refused.iloc[0]
-        because = f"{len(refused)} would be refused, the first is {first['object']}: {first['because']}"
-        return Check("A.plan", "manifests", Status.FAIL, measured, expected, because)
-    if len(hidden):
-        first = hidden.iloc[0]
-        because = f"{len(hidden)} could not be tried, the first is {first['object']}: {first['because']}"
-        return Check("A.plan", "manifests", Status.UNKNOWN, measured, expected, because)
-    return Check("A.plan", "manifests", Status.PASS, measured, expected, "The API server said what each would do.")
+    for status, told, rows in (
+        (Status.FAIL, "would be refused", changes[changes["action"].isin(["refused", "immutable"])]),
+        (Status.FAIL, "would keep fields", changes[changes["kept"] != ""].assign(because=lambda rows: rows["kept"])),
+        (Status.UNKNOWN, "could not be tried", changes[changes["action"] == "not shown"]),
+    ):
+        if len(rows):
+            because = f"{len(rows)} {told}, the first is {rows.iloc[0]['object']}: {rows.iloc[0]['because']}"
+            return Check("A.plan", "manifests", status, measured, expected, because)
+    because = f"The API server said what each would do. This is plan {digest}."
+    return Check("A.plan", "manifests", Status.PASS, measured, expected, because)
 
 
 def apply(applied: pd.DataFrame, refusal: str | None, planned: pd.DataFrame) -> list[Check]:
-    """A.apply. applied: columns object, action, because; refusal: why nothing was applied; planned: see plan().
+    """A.apply. applied: see act.Applied; refusal: why nothing was applied; planned: see plan().
 
     A run that may not apply still knows that all is applied where the API server's dry run would change nothing.
     """
     expected = "every object applied"
-    if refusal and refusal == MAY_NOT and len(planned) and planned["action"].eq("unchanged").all():
+    if refusal and refusal == MAY_NOT and len(planned) and _as_rendered(planned):
         because = "Nothing was applied, and nothing had to be: the dry run of each object changes nothing."
         return [Check("A.apply", "manifests", Status.PASS, f"{len(planned)} unchanged", expected, because)]
     if refusal:
@@ -125,12 +127,22 @@ def apply(applied: pd.DataFrame, refusal: str | None, planned: pd.DataFrame) -> 
     failed = applied[applied["action"] == "refused"]
     if len(failed):
         return [
-            Check("A.apply", row["object"], Status.FAIL, "refused", "applied", row["because"])
-            for row in failed.to_dict("records")
+            Check("A.apply", row["object"], Status.FAIL, row["action"], "applied", row["because"])
+            for row in applied[applied["action"].isin(["refused", "not tried"])].to_dict("records")
+        ]
+    kept = planned[planned["kept"] != ""] if len(planned) else planned
+    if len(kept):
+        return [
+            Check("A.apply", row["object"], Status.FAIL, "fields kept", "as rendered", row["kept"])
+            for row in kept.to_dict("records")
         ]
     counts = applied["action"].value_counts()
     measured = ", ".join(f"{n} {action}" for action, n in counts.items())
     return [Check("A.apply", "manifests", Status.PASS, measured, expected, "The API server holds each as rendered.")]
+
+
+def _as_rendered(planned: pd.DataFrame) -> bool:
+    return bool(planned["action"].eq("unchanged").all() and planned["kept"].eq("").all())
 
 
 def ready(states: pd.DataFrame) -> list[Check]:
@@ -190,9 +202,10 @@ def name(item: Object) -> str:
     return "/".join(filter(None, (item["kind"], meta.get("namespace"), meta["name"])))
 
 
-def _place(item: Object) -> str:
+def place(item: Object) -> str:
+    """The namespace that an object lives in or is; `Kind/name` of one that lives in none."""
     meta = item["metadata"]
-    return str(meta["name"] if item["kind"] in _SCOPED_OUTSIDE else meta.get("namespace", ""))
+    return str(meta["name"] if item["kind"] == "Namespace" else meta.get("namespace") or name(item))
 
 
 def _labels_of(pod: Object) -> Mapping[str, str]:

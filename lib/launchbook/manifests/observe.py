@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,9 @@ import pandas as pd
 
 import launchbook.render as rendering
 from launchbook.errors import ClusterError, ParametersError
+from launchbook.manifests.diff import masked
 from launchbook.manifests.judge import name
+from launchbook.manifests.order import rank
 from launchbook.manifests.selectors import Pollution, polluted
 from launchbook.run import RUN_LABEL, Run
 
@@ -25,6 +27,7 @@ _POLICIES = (
     ("create", "networkpolicies", "networking.k8s.io", ""),
     ("delete", "networkpolicies", "networking.k8s.io", ""),
 )
+_MOST = 5_000  # objects; what is more is planned and read by nobody in one piece
 _END = 45.0  # s, for a namespace of the run's own to be gone
 _LEFT = (("v1", "Pod"), ("v1", "ConfigMap"), ("v1", "Service"), ("networking.k8s.io/v1", "NetworkPolicy"))
 
@@ -117,11 +120,13 @@ def _applying(run: Run, rendered: Rendered) -> Iterator[Need]:
 
 def render(run: Run) -> Rendered:
     """The manifests as objects, in order of application, kept as evidence with secrets masked."""
-    path = run.parameters.manifests.path
+    given = run.parameters.manifests
+    path = given.path
     shown = path.name if path.name != "manifests" else f"{path.parent.name}/{path.name}"
     try:
-        objects = sorted(rendering.render(path), key=_order)
-        found = tuple(polluted(path))
+        rendered = rendering.render(path, allow_remote=given.allow_remote, most=_MOST)
+        objects = sorted(rendered, key=rank)
+        found = tuple(polluted(path, allow_remote=given.allow_remote))
     except ParametersError as error:
         return Rendered(problem=str(error), path=shown)
     run.evidence("manifests/rendered.json", [masked(item) for item in objects])
@@ -163,29 +168,3 @@ def _labelled(run: Run) -> list[str]:
         for api_version, kind in (*_LEFT, ("v1", "Namespace"))
         for item in run.cluster.list(kind, api_version=api_version, labels=run.label)
     ]
-
-
-def masked(item: Object) -> Object:
-    """An object that may be shown: a Secret's values are replaced by their length, annotations that repeat it go."""
-    if item.get("kind") != "Secret":
-        return item
-    hidden = {
-        key: {k: f"(masked, {len(str(v))} characters)" for k, v in (item.get(key) or {}).items()}
-        for key in ("data", "stringData")
-        if item.get(key)
-    }
-    meta = {k: v for k, v in item["metadata"].items() if k != "annotations"}
-    return {**item, **hidden, "metadata": meta}
-
-
-def _order(item: Object) -> int:
-    return next((n for n, kinds in enumerate(_PHASES) if item["kind"] in kinds), len(_PHASES))
-
-
-# What others need comes first; policies stand before the pods that they protect, and pods come last.
-_PHASES: Sequence[tuple[str, ...]] = (
-    ("Namespace", "CustomResourceDefinition"),
-    ("ResourceQuota", "LimitRange", "ServiceAccount", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
-    ("ConfigMap", "Secret", "PersistentVolumeClaim", "StorageClass"),
-    ("NetworkPolicy", "PodDisruptionBudget", "Service"),
-)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from launchbook.selector import matches
+
 Object = Mapping[str, Any]
 # Reasons of a waiting container that no waiting mends, with what to look at.
 _HOPELESS = {
@@ -227,6 +229,23 @@ def serving(service: Object, slices: Sequence[Object]) -> State:
         return State("ready", "it has no selector, its endpoints are somebody else's")
     ready = sum(1 for slice in slices for _ in _ready_endpoints(slice))
     return State("ready", f"{ready} ready endpoints") if ready else State("waiting", "it has no ready endpoint")
+
+
+def covering(budget: Object, budgets: Sequence[Object], pods: Sequence[Object]) -> State:
+    """Whether a budget shares no pod with another: the API server evicts no pod that is in two.
+
+    budgets: every one of its namespace, itself too; pods: of its namespace.
+    """
+    own = budget["metadata"]["name"]
+    mine = [pod for pod in pods if matches(budget["spec"].get("selector"), pod["metadata"].get("labels") or {})]
+    for other in budgets:
+        if other["metadata"]["name"] == own:
+            continue
+        selector = other["spec"].get("selector")
+        if both := [p["metadata"]["name"] for p in mine if matches(selector, p["metadata"].get("labels") or {})]:
+            name = other["metadata"]["name"]
+            return State("failed", f"{both[0]} is in the budget {name} too: no pod in two budgets can be evicted")
+    return State("ready", f"it covers {(budget.get('status') or {}).get('expectedPods', len(mine))} pods")
 
 
 def _ready_endpoints(slice: Object) -> Iterator[Object]:

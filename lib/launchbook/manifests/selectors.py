@@ -42,14 +42,15 @@ class Pollution:
     effect: str
 
 
-def polluted(path: Path) -> list[Pollution]:
+def polluted(path: Path, *, allow_remote: bool = False) -> list[Pollution]:
     """Every selector that a transformer below `path` changed; none where `path` is no kustomization.
 
     Raises ParametersError where it can't be rendered.
     """
     if kustomization(path) is None:
         return []
-    refuse_remote(path)
+    if not allow_remote:
+        refuse_remote(path)
     if not (files := labels.paths(path)):
         return []
     return list(_compare(_plain(path), parse(build(path), str(path)), files))

@@ -7,18 +7,21 @@ import plotly.graph_objects as go
 
 from launchbook import display
 from launchbook.display import Chart, Html
+from launchbook.manifests.planning import Plan
 
 
-def changes(plan: pd.DataFrame) -> Html:
-    """The plan as a table, then each diff folded below it."""
-    shown = display.table(plan[["object", "action", "because"]], "What applying does")
+def changes(plan: Plan) -> Html:
+    """The plan as a table with its digest, then each diff folded below it."""
+    frame = plan.frame
+    shown = display.table(frame[["object", "action", "because", "kept"]], "What applying does")
     folded = "".join(
         f"<details><summary>{display.escape(row.object)}: {display.escape(row.action)}</summary>"
         f"<pre>{display.escape_lines(row.diff)}</pre></details>"
-        for row in plan.itertuples()
-        if row.diff and row.action == "changed"
+        for row in frame.itertuples()
+        if row.diff
     )
-    return Html(shown.html + folded, shown.text)
+    told = f"Plan {plan.digest}. To let exactly this one be applied, pass `approved_plan`."
+    return Html(f"{shown.html}<p>{display.escape(told)}</p>{folded}", f"{shown.text}\n{told}")
 
 
 def readiness(states: pd.DataFrame) -> Chart:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from launchbook.manifests import judge
-from launchbook.manifests.act import _diff
+from launchbook.manifests.diff import diff as _diff
 from launchbook.manifests.selectors import Pollution
 from launchbook.words import Check, Status
 
@@ -92,22 +92,23 @@ def test_polluted_selectors_are_told_by_object() -> None:
 
 
 def frame(*actions: str) -> pd.DataFrame:
-    rows = [{"object": f"Service/s/{n}", "action": a, "because": "why"} for n, a in enumerate(actions)]
-    return pd.DataFrame(rows, columns=["object", "action", "because"])
+    rows = [{"object": f"Service/s/{n}", "action": a, "because": "why", "kept": ""} for n, a in enumerate(actions)]
+    return pd.DataFrame(rows, columns=["object", "action", "because", "kept"])
 
 
 @pytest.mark.parametrize(
     ("actions", "expected"),
     [
-        (("created", "unchanged"), (PASS, "The API server said what each would do.")),
+        (("created", "unchanged"), (PASS, "The API server said what each would do. This is plan sha256:1.")),
         (("created", "not shown"), (UNKNOWN, "1 could not be tried, the first is Service/s/1: why")),
         (("not shown", "refused"), (FAIL, "1 would be refused, the first is Service/s/1: why")),
+        (("created", "immutable"), (FAIL, "1 would be refused, the first is Service/s/1: why")),
         ((), (UNKNOWN, "Nothing was rendered.")),
     ],
 )
 def test_a_plan(actions: Any, expected: Any) -> None:
     """What would be refused is no plan."""
-    assert said(judge.plan(frame(*actions))) == expected
+    assert said(judge.plan(frame(*actions), "sha256:1")) == expected
 
 
 @pytest.mark.parametrize(

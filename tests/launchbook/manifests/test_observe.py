@@ -9,7 +9,8 @@ import pytest
 
 from launchbook.errors import ClusterError
 from launchbook.manifests import observe
-from launchbook.manifests.observe import Rendered, left, masked, rights
+from launchbook.manifests.diff import masked
+from launchbook.manifests.observe import Rendered, left, rights
 
 SECRET = {
     "kind": "Secret",

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from launchbook.manifests import show
+from launchbook.manifests.planning import Plan, Step
+
+
+def service(name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "s"}}
 
 
 def test_a_plan_folds_each_change_below_the_table() -> None:
-    """A new object's diff is the object itself and is left out; markup is shown, not obeyed."""
-    rows = [
-        {"object": "Service/s/<b>", "action": "changed", "because": "", "diff": "-a: <script>\n+a: b\n"},
-        {"object": "Service/s/new", "action": "created", "because": "", "diff": "+a: b\n"},
-        {"object": "Service/s/no", "action": "refused", "because": "<i>no</i>", "diff": ""},
-    ]
-    shown = show.changes(pd.DataFrame(rows))
+    """A new object has no diff; markup is shown, not obeyed; the digest stands beside it."""
+    shown = show.changes(
+        Plan(
+            (
+                Step(service("<b>"), "changed", diff="-a: <script>\n+a: b\n"),
+                Step(service("new"), "created"),
+                Step(service("no"), "refused", "<i>no</i>"),
+            ),
+            "uid",
+        )
+    )
     assert shown.html.count("<details>") == 1
     assert "<summary>Service/s/&lt;b&gt;: changed</summary><pre>-a: &lt;script&gt;\n+a: b\n</pre>" in shown.html
     assert "<script>" not in shown.html
     assert "<i>" not in shown.html
     assert "Service/s/new" in shown.text
+    assert "To let exactly this one be applied, pass `approved_plan`." in shown.text
 
 
 def test_a_plan_of_nothing_can_be_shown() -> None:
     """Where nothing was rendered."""
-    shown = show.changes(pd.DataFrame(columns=["object", "action", "because", "diff"]))
+    shown = show.changes(Plan((), "uid"))
     assert "<details>" not in shown.html
 
 

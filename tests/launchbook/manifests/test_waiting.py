@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from launchbook.errors import ClusterError
-from launchbook.manifests import act
-from launchbook.manifests.act import wait
+from launchbook.manifests import waiting
 from launchbook.manifests.observe import Rendered
+from launchbook.manifests.waiting import wait
 
 UP = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
 DOWN = {**UP, "readyReplicas": 0, "availableReplicas": 0}
@@ -43,8 +43,8 @@ class Cluster:
 @pytest.fixture
 def waited(monkeypatch: pytest.MonkeyPatch) -> Any:
     """`waited(pods, name=[looks])`: object -> state, after a wait of a second."""
-    monkeypatch.setattr(act, "_POLL", 0.01)
-    monkeypatch.setattr(act, "_DRAGGED", 0.05)
+    monkeypatch.setattr(waiting, "_POLL", 0.01)
+    monkeypatch.setattr(waiting, "_DRAGGED", 0.05)
 
     def waited(pods: list[dict[str, Any]], **looks: list[Any]) -> dict[str, str]:
         run: Any = SimpleNamespace(

@@ -1,0 +1,135 @@
+"""Who owns which field of an object: metadata.managedFields read. Pure.
+
+A set of fields is the API server's `fieldsV1`: `f:NAME` for a field, `k:{…}` for a list's item by its keys, `v:…` for a
+list's item by its value, `.` for the thing itself; `{}` where nothing below is told apart.
+https://kubernetes.io/docs/reference/using-api/server-side-apply/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Object = Mapping[str, Any]
+Fields = Mapping[str, Any]
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# They write beside everybody: a rollout's annotations, a claim's binding. None of them is somebody who changed his mind.
+_CONTROLLERS = ("kube-controller-manager", "cloud-controller-manager", "kube-scheduler")
+
+
+def applied_by(item: Object, manager: str) -> Fields:
+    """The fields that a manager applied, {} where it applied none."""
+    found: list[Fields] = [
+        entry.get("fieldsV1") or {}
+        for entry in _entries(item)
+        if entry.get("manager") == manager and entry.get("operation") == "Apply" and not entry.get("subresource")
+    ]
+    return found[0] if found else {}
+
+
+def extract(item: Object, fields: Fields) -> dict[str, Any]:
+    """What an object holds at these fields, with what names it: a configuration that can be applied again."""
+    meta = item["metadata"]
+    found = _extract({k: v for k, v in item.items() if k != "status"}, fields) if fields else {}
+    named = {"name": meta["name"], **({"namespace": meta["namespace"]} if meta.get("namespace") else {})}
+    whole = {**found, "metadata": {**found.get("metadata", {}), **named}}
+    return {"apiVersion": item["apiVersion"], "kind": item["kind"], **whole}
+
+
+def union(one: Fields, other: Fields) -> dict[str, Any]:
+    """The fields that stand in either of two sets."""
+    if not one or not other:
+        whole = dict(one or other)
+        return whole if not whole or "." in whole else {".": {}, **whole}
+    keys = dict.fromkeys((*one, *other))
+    return {k: union(one[k], other[k]) if k in one and k in other else {**one, **other}[k] for k in keys}
+
+
+def left_behind(live: Object, wanted: Object) -> list[str]:
+    """The fields, as `spec.template.spec.nodeName`, that `kubectl apply` once set and `wanted` no longer holds.
+
+    A client-side apply would remove them; a server-side one doesn't, since another manager owns them.
+    """
+    sets = [fields for entry in _entries(live) if _client_side(fields := entry.get("fieldsV1") or {}, entry)]
+    found = (".".join(path) for fields in sets for path in _absent(fields, live, wanted))
+    return [where for where in dict.fromkeys(found) if not where.startswith(f"metadata.annotations.{_LAST_APPLIED}")]
+
+
+def changed_since(then: Sequence[Object], now: Sequence[Object]) -> list[str]:
+    """Who has written to an object since: the managers whose entry is new or another one than it was.
+
+    then, now: its managedFields. Its status, and what the cluster's own controllers write, don't count.
+    """
+    before = [_said(entry) for entry in then]
+    others = [e for e in now if e.get("subresource") != "status" and e.get("manager") not in _CONTROLLERS]
+    return list(dict.fromkeys(str(e.get("manager", "?")) for e in others if _said(e) not in before))
+
+
+def _entries(item: Object) -> Sequence[Object]:
+    return item["metadata"].get("managedFields") or ()
+
+
+def _said(entry: Object) -> tuple[Any, ...]:
+    return tuple(entry.get(k) for k in ("manager", "operation", "subresource", "time", "fieldsV1"))
+
+
+def _client_side(fields: Fields, entry: Object) -> bool:
+    annotations = (fields.get("f:metadata") or {}).get("f:annotations") or {}
+    return entry.get("operation") == "Update" and f"f:{_LAST_APPLIED}" in annotations
+
+
+def _extract(value: Any, fields: Fields) -> Any:
+    if not fields:
+        return value
+    if isinstance(value, Mapping):
+        below = ((key[2:], sub) for key, sub in fields.items() if key.startswith("f:"))
+        return {name: _extract(value[name], sub) for name, sub in below if name in value}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_item(entry, *where) for entry in value if (where := _where(entry, fields))]
+    return value
+
+
+def _item(entry: Any, key: str, sub: Fields) -> Any:
+    """An item with the keys that tell it from the others, which its own set may leave out."""
+    return {**json.loads(key[2:]), **_extract(entry, sub)} if key.startswith("k:") else entry
+
+
+def _where(entry: Any, fields: Fields) -> tuple[str, Fields] | None:
+    return next(((key, sub) for key, sub in fields.items() if _is(entry, key)), None)
+
+
+def _is(entry: Any, key: str) -> bool:
+    if key.startswith("k:") and isinstance(entry, Mapping):
+        # A key that has a default, such as a port's protocol, may be absent in what people write.
+        return all(entry.get(k, _DEFAULTS.get(k)) == v for k, v in json.loads(key[2:]).items())
+    return bool(key.startswith("v:") and json.loads(key[2:]) == entry)
+
+
+_DEFAULTS = {"protocol": "TCP"}
+
+
+def _absent(fields: Fields, live: Any, wanted: Any) -> Iterator[tuple[str, ...]]:
+    """The paths that `live` has and `wanted` does not, the uppermost of each branch."""
+    for key, sub in fields.items():
+        if key == ".":
+            continue
+        step, there, here = _below(key, live, wanted)
+        if there is None:
+            continue
+        if here is None:
+            yield (step,)
+        else:
+            yield from ((step, *rest) for rest in _absent(sub, there, here))
+
+
+def _below(key: str, live: Any, wanted: Any) -> tuple[str, Any, Any]:
+    """A step's name, and what is there in either; None where nothing is."""
+    if key.startswith("f:"):
+        there, here = (side.get(key[2:]) if isinstance(side, Mapping) else None for side in (live, wanted))
+        return key[2:], there, here
+    there, here = (
+        next((entry for entry in side if _is(entry, key)), None) if isinstance(side, (list, tuple)) else None
+        for side in (live, wanted)
+    )
+    return f"[{key[2:]}]", there, here
