@@ -26,27 +26,41 @@ NAMESPACE = "launchbook-plan"
 
 @dataclass
 class FakeRun:
-    """What plan(), wait() and policies() need of a run."""
+    """What plan(), apply(), undo(), wait() and policies() need of a run."""
 
     cluster: Cluster
     parameters: Any
     kept: dict[str, Any] = field(default_factory=dict)
 
     def evidence(self, file: str, data: Any) -> str:
-        self.kept[file] = data
+        self.kept[file] = json.loads(json.dumps(data))
         return file
+
+    def read(self, file: str) -> Any:
+        return self.kept.get(file)
 
     def progress(self, text: str, fraction: float | None = None) -> None:
         assert text
+
+    def allowed(self, act: str) -> bool:
+        return act == "apply"
+
+    def require(self, act: str) -> None:
+        assert act == "apply"
+
+
+def run_with(lab: Any, path: Path, *namespaces: str, **given: Any) -> Any:
+    """As the cluster's admin."""
+    parameters = Manifests(path=path, namespaces=namespaces, ready_timeout="90s", **given)
+    cluster = Cluster.connect(Where(context=lab.name, kubeconfig=lab.kubeconfig))
+    return FakeRun(cluster, type("P", (), {"manifests": parameters}))
 
 
 @pytest.fixture
 def run(lab: Any, tmp_path: Path) -> Iterator[FakeRun]:
     """As the cluster's admin, in a namespace of its own."""
     lab.kubectl("create", "namespace", NAMESPACE)
-    given = Manifests(path=tmp_path, namespaces=(NAMESPACE,), ready_timeout="90s")
-    cluster = Cluster.connect(Where(context=lab.name, kubeconfig=lab.kubeconfig))
-    yield FakeRun(cluster, type("P", (), {"manifests": given}))
+    yield run_with(lab, tmp_path, NAMESPACE)
     lab.kubectl("delete", "namespace", NAMESPACE, timeout=180)
 
 
@@ -63,11 +77,16 @@ def secret(value: str) -> dict[str, Any]:
 def test_a_changed_secret_is_in_the_plan_and_its_value_is_not(run: Any) -> None:
     """Of the same length as before."""
     run.cluster.apply(rendered(secret("one111")).objects[0])
-    assert manifests.plan(run, rendered(secret("one111")))["action"].tolist() == ["unchanged"]
+    assert manifests.plan(run, rendered(secret("one111"))).frame["action"].tolist() == ["unchanged"]
     changed = manifests.plan(run, rendered(secret("two222")))
-    assert changed[["action", "diff"]].to_dict("records") == [
+    assert changed.frame[["action", "diff"]].to_dict("records") == [
         {"action": "changed", "diff": "values differ: data.password\n"}
     ]
+    manifests.apply(run, rendered(secret("two222")), changed)
+    (row,) = manifests.undo(run).to_dict("records")
+    assert (row["action"], row["because"]) == (
+        "not undone", "A Secret's former values are never written down; apply them from their source.",
+    )  # fmt: skip
     values = [base64.b64encode(v).decode() for v in (b"one111", b"two222")]
     assert not [v for v in values if v in json.dumps(run.kept)]
 

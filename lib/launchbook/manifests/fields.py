@@ -52,8 +52,8 @@ def left_behind(live: Object, wanted: Object) -> list[str]:
     A client-side apply would remove them; a server-side one doesn't, since another manager owns them.
     """
     sets = [fields for entry in _entries(live) if _client_side(fields := entry.get("fieldsV1") or {}, entry)]
-    found = (".".join(path) for fields in sets for path in _absent(fields, live, wanted))
-    return [where for where in dict.fromkeys(found) if not where.startswith(f"metadata.annotations.{_LAST_APPLIED}")]
+    found = (".".join(path).replace(".[", "[") for fields in sets for path in _absent(_own(fields), live, wanted))
+    return list(dict.fromkeys(found))
 
 
 def changed_since(then: Sequence[Object], now: Sequence[Object]) -> list[str]:
@@ -77,6 +77,14 @@ def _said(entry: Object) -> tuple[Any, ...]:
 def _client_side(fields: Fields, entry: Object) -> bool:
     annotations = (fields.get("f:metadata") or {}).get("f:annotations") or {}
     return entry.get("operation") == "Update" and f"f:{_LAST_APPLIED}" in annotations
+
+
+def _own(fields: Fields) -> dict[str, Any]:
+    """The fields without kubectl's own annotation, which is no part of what was applied."""
+    meta = fields["f:metadata"]
+    annotations = {k: v for k, v in meta["f:annotations"].items() if k not in (".", f"f:{_LAST_APPLIED}")}
+    rest = {k: v for k, v in meta.items() if k != "f:annotations"}
+    return {**fields, "f:metadata": {**rest, "f:annotations": annotations} if annotations else rest}
 
 
 def _extract(value: Any, fields: Fields) -> Any:
