@@ -133,6 +133,22 @@ def compare(before: Folder, after: Folder) -> None:
 
 
 @app.command()
+def undo(
+    folder: Folder,
+    confirm: Annotated[str | None, typer.Option(help="The name of a protected environment.")] = None,
+    even_if_changed: Annotated[
+        bool, typer.Option("--even-if-changed", help="Also where somebody else has changed an object since.")
+    ] = False,
+) -> None:
+    """Take back what a run applied: restore what it changed, delete what it created (exit 1 where some can't be)."""
+    from launchbook.manifests.undo_command import command
+
+    text, code = command(folder, confirm=confirm, even_if_changed=even_if_changed, tell=_progress)
+    typer.echo(text)
+    raise typer.Exit(code)
+
+
+@app.command()
 def reach(
     paths: Annotated[list[Path] | None, typer.Argument(help="Manifests: files, folders or kustomizations.")] = None,
     explain: Annotated[

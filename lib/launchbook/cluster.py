@@ -411,7 +411,10 @@ class Cluster:
         bases = {group["preferredVersion"]["groupVersion"]: "apis" for group in groups}
         found = []
         for version, root in {"v1": "api", **bases}.items():
-            listed = self._call("GET", f"/{root}/{version}")["resources"]
+            try:
+                listed = self._call("GET", f"/{root}/{version}")["resources"]
+            except _NotFound:
+                continue  # it was taken away at this moment
             kept = (r for r in listed if r["namespaced"] and "list" in r["verbs"] and "/" not in r["name"])
             found += [(version, r["kind"]) for r in kept]
         return tuple(found)

@@ -152,3 +152,38 @@ def test_a_policy_that_somebody_changed_is_found(run: Any, lab: Any) -> None:
     assert (check.status, check.because) == (
         Status.FAIL, "On the cluster policyTypes, egress is not what the manifests say.",
     )  # fmt: skip
+
+
+def _without_its_config(item: dict[str, Any]) -> dict[str, Any]:
+    item["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [{"secretRef": {"name": "absent"}}]
+    return item
+
+
+def _with_a_failing_init(item: dict[str, Any]) -> dict[str, Any]:
+    container = item["spec"]["template"]["spec"]["containers"][0]
+    item["spec"]["template"]["spec"]["initContainers"] = [{**container, "name": "init", "command": ["false"]}]
+    return item
+
+
+_QUOTA = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+
+
+@pytest.mark.parametrize(
+    ("objects", "cause"),
+    [
+        ((_without_its_config(deployment("lab.local/busybox:1", "sleep", "60")),), 'CreateContainerConfigError, its configuration is wrong (lab.local/busybox:1): secret "absent" not found'),
+        ((_with_a_failing_init(deployment("lab.local/busybox:1", "sleep", "60")),), "container init: "),
+        ((_QUOTA, deployment("lab.local/busybox:1", "sleep", "60")), "exceeded quota: none"),
+    ],
+    ids=["config error", "init crash loop", "quota"],
+)  # fmt: skip
+def test_what_cannot_start_fails_long_before_its_deadline(run: Any, objects: Any, cause: str) -> None:
+    """With its cause, as a Deployment's progress deadline of ten minutes never says it."""
+    whole = rendered(*objects)
+    for item in whole.objects:
+        run.cluster.apply(item)
+    states = manifests.wait(run, whole).set_index("object")
+    found = states.loc[f"Deployment/{NAMESPACE}/web"]
+    assert found["state"] == "failed", found["because"]
+    assert cause in found["because"]
+    assert found["seconds"] < run.parameters.manifests.ready_timeout

@@ -238,7 +238,6 @@ def test_what_cannot_take_it_is_said_before_anything_is_changed(run: Any, lab: A
     with pytest.raises(BadCredentials, match=r"refuses our credentials \(401\); renew them"):
         Cluster.connect(Where(context=lab.name, kubeconfig=stale))
     stale.unlink()
-    run.cluster._client.configuration.cert_file = None  # what a client certificate that was withdrawn comes to
     lost = FakeRun(Cluster(_without_certificate(run.cluster), "lost"), run.parameters)
     lost.cluster.identity = run.cluster.identity
     assert "refuses our credentials (401); renew them" in applied(lost, config("a"))

@@ -66,6 +66,22 @@ def changed_since(then: Sequence[Object], now: Sequence[Object]) -> list[str]:
     return list(dict.fromkeys(str(e.get("manager", "?")) for e in others if _said(e) not in before))
 
 
+def without_controllers(item: Object) -> dict[str, Any]:
+    """An object without what the cluster's own controllers write into it, such as a rollout's revision."""
+    sets = [e.get("fieldsV1") or {} for e in _entries(item) if e.get("manager") in _CONTROLLERS]
+    plain: dict[str, Any] = dict(item)
+    for fields in sets:
+        plain = _without(plain, fields)
+    return plain
+
+
+def _without(value: Any, fields: Fields) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    kept = {k: _without(v, fields[f"f:{k}"]) if fields.get(f"f:{k}") else v for k, v in value.items()}
+    return {k: v for k, v in kept.items() if fields.get(f"f:{k}") != {}}
+
+
 def _entries(item: Object) -> Sequence[Object]:
     return item["metadata"].get("managedFields") or ()
 

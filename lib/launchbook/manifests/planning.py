@@ -98,7 +98,7 @@ def steps(cluster: Cluster, objects: Sequence[Object], force: Sequence[str] = ()
     """A step for each object, in their order."""
     there = read(cluster, objects)
     first = Coming.of(objects, there)
-    asked = [(item, there[name(item)], first.awaited_by(item)) for item in objects]
+    asked = [(item, there[name(item)], first.awaited_by(item, there[name(item)])) for item in objects]
     return together(lambda one: _step(cluster, *one, force), asked)
 
 
@@ -116,12 +116,12 @@ class Coming:
         kinds = (kind for item in absent if item["kind"] == "CustomResourceDefinition" for kind in _defined(item))
         return cls(frozenset(spaces), frozenset(kinds))
 
-    def awaited_by(self, item: Object) -> str:
-        """What must be created before this object can be tried, as a sentence, or ""."""
-        if item["metadata"].get("namespace") in self.namespaces:
-            return f"Its namespace {item['metadata']['namespace']} is created first; it is tried then, before the rest."
+    def awaited_by(self, item: Object, there: Live) -> str:
+        """What must be created before this object can be tried, as a sentence, or "". there: see read()."""
         if (item["apiVersion"], item["kind"]) in self.kinds:
             return f"Its kind {item['kind']} is defined first; it is tried then, before the rest."
+        if item["metadata"].get("namespace") in self.namespaces and there is None:
+            return f"Its namespace {item['metadata']['namespace']} is created first; it is tried then, before the rest."
         return ""
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 from launchbook.cluster import MANAGER, Cluster
 from launchbook.errors import ClusterError, ParametersError
 from launchbook.manifests.diff import masked, shown
-from launchbook.manifests.fields import applied_by, changed_since, extract, union
+from launchbook.manifests.fields import applied_by, changed_since, extract, union, without_controllers
 from launchbook.manifests.journal import FILE
 from launchbook.manifests.order import phases, together
 from launchbook.manifests.waiting import awaited
@@ -73,13 +73,20 @@ def take_back(
     tell(f"restoring {len(changes)} objects")
     for part in phases(changes):
         rows += together(lambda entry: _restored(cluster, entry, live[_key(entry)]), part)
-    for part in reversed(phases(entry for entry in mine if entry["action"] == "created")):
+    for part in _backwards([entry for entry in mine if entry["action"] == "created"]):
         tell(f"deleting {len(part)} objects: {', '.join(sorted({entry['kind'] for entry in part}))}")
         rows += together(lambda entry: _deleted(cluster, entry), part)
     back = {row["object"] for row in rows if row["action"] == "restored"}
     again = [entry["before"] for entry in changes if _key(entry) in back]
     rows += _not_ready(awaited(cluster, again, timeout, tell))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _backwards(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """The phases in reverse; namespaces last of all, since everything else may live in one."""
+    spaces = [entry for entry in entries if entry["kind"] == "Namespace"]
+    rest = [entry for entry in entries if entry["kind"] != "Namespace"]
+    return [*reversed(phases(rest)), *([spaces] if spaces else [])]
 
 
 def _key(entry: Entry) -> str:
@@ -132,7 +139,7 @@ def _restored(cluster: Cluster, entry: Entry, live: Object | None) -> Row:
         now = cluster.apply(former)
     except ClusterError as error:
         return _row(entry, "not undone", str(error))
-    if shown(now) != shown(before):
+    if _asked_for(now) != _asked_for(before):
         return _row(
             entry, "not undone", "It was applied as it was, and differs from what it was: " + _difference(before, now)
         )
@@ -143,8 +150,15 @@ def _restored(cluster: Cluster, entry: Entry, live: Object | None) -> Row:
     return _row(entry, "restored", "")
 
 
+def _asked_for(item: Object) -> Object:
+    """What people asked for; annotations of which none is left are none."""
+    plain = shown(without_controllers(item)) or {}
+    meta = {k: v for k, v in plain["metadata"].items() if v not in ({}, None)}
+    return {**plain, "metadata": meta}
+
+
 def _difference(before: Object, now: Object) -> str:
-    old, new = shown(masked(before)) or {}, shown(masked(now)) or {}
+    old, new = _asked_for(masked(before)), _asked_for(masked(now))
     fields = [f"{k}.{f}" for k in ("metadata", "spec", "data") for f in {**(old.get(k) or {}), **(new.get(k) or {})}
               if (old.get(k) or {}).get(f) != (new.get(k) or {}).get(f)]  # fmt: skip
     return ", ".join(fields) or "another field"

@@ -12,9 +12,10 @@ import pandas as pd
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
 from launchbook.manifests.judge import name
+from launchbook.manifests.kinds import State
 from launchbook.manifests.observe import Rendered
 from launchbook.manifests.order import together
-from launchbook.manifests.ready import State, covering, serving, state_of
+from launchbook.manifests.ready import covering, serving, state_of
 from launchbook.run import Run
 from launchbook.selector import matches
 

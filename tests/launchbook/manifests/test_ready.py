@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
-from launchbook.manifests.ready import pod_failure, serving, state_of
+from launchbook.manifests.failing import pod_failure
+from launchbook.manifests.ready import covering, serving, state_of
 
 
 def workload(kind: str, status: dict[str, Any], **spec: Any) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"name": "x", "generation": 2}, "spec": {"replicas": 2, **spec}, "status": status}
+
+
+def cond(kind: str, status: str = "True", **said: str) -> dict[str, str]:
+    return {"type": kind, "status": status, **said}
 
 
 UP = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2, "availableReplicas": 2}
@@ -26,6 +31,43 @@ UP = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplic
         (workload("Deployment", {**UP, "observedGeneration": 1}), "waiting", "its controller has not seen this generation yet"),
         (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "b"}), "waiting", "2 of 2 pods have the newest revision"),
         (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "a"}), "ready", "2 of 2 pods are ready"),
+        (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "b", "updatedReplicas": 1}, updateStrategy={"type": "OnDelete"}), "failed", "1 of 2 pods have the newest revision, and its strategy OnDelete replaces none by itself"),
+        (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "b"}, updateStrategy={"type": "OnDelete"}), "ready", "2 of 2 pods are ready"),
+        (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "b", "updatedReplicas": 1}, updateStrategy={"rollingUpdate": {"partition": 1}}), "ready", "2 of 2 pods are ready"),
+        (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "b", "updatedReplicas": 0}, updateStrategy={"rollingUpdate": {"partition": 1}}), "waiting", "0 of 2 pods have the newest revision"),
+        (workload("StatefulSet", {**UP, "readyReplicas": 1}), "waiting", "1 of 2 pods are ready"),
+        (workload("DaemonSet", {"observedGeneration": 2, "desiredNumberScheduled": 2, "numberReady": 2, "numberAvailable": 1, "updatedNumberScheduled": 2}), "waiting", "1 of 2 pods are ready"),
+        (workload("DaemonSet", {"observedGeneration": 2, "desiredNumberScheduled": 2, "numberReady": 2, "numberAvailable": 2, "updatedNumberScheduled": 2}), "ready", "2 of 2 pods are ready"),
+        (workload("DaemonSet", {"observedGeneration": 2, "desiredNumberScheduled": 2, "numberReady": 2, "numberAvailable": 2, "updatedNumberScheduled": 1}, updateStrategy={"type": "OnDelete"}), "failed", "1 of 2 pods have the newest revision, and its strategy OnDelete replaces none by itself"),
+        (workload("Deployment", {**UP, "conditions": [cond("ReplicaFailure", message="exceeded quota: q")]}), "failed", "its pods are refused: exceeded quota: q"),
+        (workload("Deployment", {**UP, "conditions": [{**cond("Progressing", message="timed out"), "reason": "ProgressDeadlineExceeded"}]}), "failed", "timed out"),
+        (workload("ReplicaSet", {**UP, "conditions": [cond("ReplicaFailure", message="exceeded quota: q")]}), "failed", "its pods are refused: exceeded quota: q"),
+        (workload("Widget", {"conditions": [cond("Stalled", message="no such bucket"), cond("Reconciling")]}), "failed", "it is stalled: no such bucket"),
+        (workload("Widget", {"conditions": [cond("Reconciling", message="3 of 4"), cond("Ready")]}), "waiting", "it is being reconciled: 3 of 4"),
+        (workload("Widget", {"conditions": [cond("Ready", "False", message="waits for its bucket")]}), "waiting", "it is not ready: waits for its bucket"),
+        (workload("Widget", {"conditions": [cond("Ready", "Unknown", reason="Starting")]}), "waiting", "it is not ready: Starting"),
+        (workload("Widget", {"conditions": [cond("Ready")]}), "ready", "it is ready"),
+        (workload("Widget", {"conditions": [cond("Ready")], "observedGeneration": 1}), "waiting", "its controller has not seen this generation yet"),
+        (workload("HorizontalPodAutoscaler", {}), "waiting", "its controller has not seen it yet"),
+        (workload("HorizontalPodAutoscaler", {"conditions": [cond("AbleToScale"), cond("ScalingActive")]}), "ready", "it scales"),
+        (workload("HorizontalPodAutoscaler", {"conditions": [cond("AbleToScale"), cond("ScalingActive", "False", reason="FailedGetResourceMetric")]}), "waiting", "it does not scale: FailedGetResourceMetric"),
+        (workload("HorizontalPodAutoscaler", {"conditions": [cond("AbleToScale", "False", reason="FailedGetScale", message="deployments web not found")]}), "failed", "it does not scale: deployments web not found"),
+        (workload("Job", {"conditions": [cond("Complete")]}), "ready", "it is complete"),
+        (workload("Job", {"conditions": [cond("Failed", message="backoff limit")]}), "failed", "backoff limit"),
+        (workload("Job", {"active": 1}), "waiting", "it runs"),
+        (workload("Job", {}, suspend=True), "failed", "it is suspended: it runs once `spec.suspend` is false"),
+        (workload("PersistentVolumeClaim", {"phase": "Bound"}), "ready", "it is Bound"),
+        (workload("PersistentVolumeClaim", {"phase": "Pending"}), "waiting", "it is Pending"),
+        (workload("PersistentVolumeClaim", {"phase": "Lost"}), "failed", "it is Lost"),
+        (workload("Service", {}, type="LoadBalancer"), "waiting", "it has no load balancer address"),
+        (workload("Service", {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}}, type="LoadBalancer"), "ready", "it has an address"),
+        (workload("CustomResourceDefinition", {"conditions": [cond("NamesAccepted", "False")]}), "failed", "its names collide with another definition"),
+        (workload("CustomResourceDefinition", {"conditions": [cond("NamesAccepted")]}), "waiting", "it is not established yet"),
+        (workload("CustomResourceDefinition", {"conditions": [cond("Established")]}), "ready", "it is established"),
+        (workload("Namespace", {"phase": "Terminating"}), "failed", "it is Terminating"),
+        (workload("Pod", {"conditions": [cond("Ready")]}), "ready", "it is ready"),
+        (workload("Pod", {"phase": "Failed", "reason": "Evicted"}), "failed", "pod x failed: Evicted"),
+        (workload("PodDisruptionBudget", {"observedGeneration": 2, "expectedPods": 3}), "ready", "it covers 3 pods"),
         (workload("ReplicaSet", {**UP, "availableReplicas": 1}), "waiting", "1 of 2 pods are ready"),
         (workload("ReplicationController", UP), "ready", "2 of 2 pods are ready"),
         (workload("DaemonSet", {"observedGeneration": 2}), "waiting", "it is scheduled on no node"),
@@ -144,6 +186,49 @@ def test_refused_pods_are_told_by_their_event() -> None:
     event = {"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota: compute"}
     found = state_of(workload("Deployment", {**UP, "readyReplicas": 0}), [], [event])
     assert found.because == "0 of 2 pods are ready: its pods are refused: exceeded quota: compute"
+
+
+@pytest.mark.parametrize(("ago", "state"), [(60, "failed"), (600, "waiting")])
+def test_what_was_refused_long_ago_may_be_mended(ago: int, state: str) -> None:
+    """Events stay for an hour."""
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    at = (now - timedelta(seconds=ago)).isoformat()
+    event = {"type": "Warning", "reason": "FailedCreate", "message": "exceeded quota", "lastTimestamp": at}
+    assert state_of(workload("Deployment", {**UP, "readyReplicas": 0}), [], [event], now).state == state
+
+
+def test_an_init_container_that_crashes_fails_the_workload() -> None:
+    """It is waited for no ten minutes."""
+    initial = {
+        "name": "i",
+        "image": "i:1",
+        "restartCount": 3,
+        "ready": False,
+        "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+    }
+    looping = {"metadata": {"name": "p"}, "status": {"initContainerStatuses": [initial]}}
+    found = state_of(workload("Deployment", {**UP, "readyReplicas": 0}), [looping])
+    assert (found.state, found.because) == (
+        "failed", "0 of 2 pods are ready: pod p, container i: CrashLoopBackOff, it crashes again and again (i:1)",
+    )  # fmt: skip
+
+
+def budget(name: str, **labels: str) -> dict[str, Any]:
+    return {"kind": "PodDisruptionBudget", "metadata": {"name": name}, "spec": {"selector": {"matchLabels": labels}}}
+
+
+def test_a_pod_in_two_budgets_can_never_be_evicted() -> None:
+    """Two budgets that select different pods are no matter."""
+    pods = [
+        {"metadata": {"name": "p", "labels": {"app": "a", "tier": "x"}}},
+        {"metadata": {"name": "q", "labels": {"app": "b"}}},
+    ]
+    one, same, other = budget("one", app="a"), budget("same", tier="x"), budget("other", app="b")
+    assert covering(one, [one, other], pods).state == "ready"
+    found = covering(one, [one, other, same], pods)
+    assert (found.state, found.because) == (
+        "failed", "p is in the budget same too: no pod in two budgets can be evicted",
+    )  # fmt: skip
 
 
 def test_a_service_needs_a_ready_endpoint() -> None:
