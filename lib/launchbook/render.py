@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,7 @@ def _program() -> list[str]:
     )
 
 
+@cache
 def _minor(kubectl: str) -> int:
     done = subprocess.run(
         [kubectl, "version", "--client", "--output=json"], capture_output=True, text=True, timeout=30, check=False

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,25 +49,28 @@ def without(file: Path) -> str:
     content = _content(file)
     ours = _label_transformers(file, content)
     kept = {k: v for k, v in content.items() if k not in ("commonLabels", "labels")}
+    if not kept.keys() - {"apiVersion", "kind", "metadata"}:
+        kept["labels"] = []  # kustomize refuses a kustomization that says nothing at all
     if ours:
         kept["transformers"] = [entry for entry in content["transformers"] if entry not in ours]
     return yaml.safe_dump(kept, sort_keys=False)
 
 
-def mended(file: Path) -> str:
+def mended(file: Path, keep: Sequence[str] = ()) -> str:
     """A kustomization's text with its labels kept out of selectors; every other line, comments too, as it was.
 
-    Raises ParametersError, with what to do by hand, where the text can't be changed line by line.
+    keep: kinds of workloads whose own selector keeps the label, since it can't be changed once they are live. Raises
+    ParametersError, with what to do by hand, where the text can't be changed line by line.
     """
     text, content = file.read_text(encoding="utf-8"), _content(file)
-    wanted = _intended(content)
+    wanted = _intended(content, keep)
     by_hand = f"{file}: can't be mended line by line; write it as {yaml.safe_dump(_labels_of(wanted))!r}. Nothing was written."
     if _label_transformers(file, content):
         raise ParametersError(
             f"{file}: a LabelTransformer can't be mended; use `labels:` instead. Nothing was written."
         )
     try:
-        found = _edited(text)
+        found = _edited(text, keep)
         same = yaml.safe_load(found) == wanted
     except (yaml.YAMLError, ValueError, IndexError):
         same = False
@@ -98,28 +101,39 @@ def _labels_of(content: Content) -> Content:
     return {"labels": content.get("labels")}
 
 
-def _intended(content: Content) -> Content:
-    """What a mended kustomization must say: every label on objects and pods, none in a selector."""
-    entries = [_kept_out(entry) for entry in content.get("labels") or ()]
+def _fields(keep: Sequence[str]) -> Content:
+    """The entry's part that writes a label into the selectors of these kinds, and into no other."""
+    specs: list[Content] = [{"path": "spec/selector/matchLabels", "kind": kind, "create": True} for kind in keep]
+    return {"fields": specs} if specs else {}
+
+
+def _written(keep: Sequence[str]) -> str:
+    """_fields() as YAML in one line."""
+    return yaml.safe_dump(_fields(keep), default_flow_style=True, sort_keys=False, width=10_000).strip()[1:-1]
+
+
+def _intended(content: Content, keep: Sequence[str]) -> Content:
+    """What a mended kustomization must say: every label on objects and pods, in no selector but those of `keep`."""
+    entries = [_kept_out(entry, keep) for entry in content.get("labels") or ()]
     if pairs := content.get("commonLabels"):
-        entries = [{"pairs": pairs, "includeTemplates": True}, *entries]
+        entries = [{"pairs": pairs, "includeTemplates": True, **_fields(keep)}, *entries]
     kept = {k: v for k, v in content.items() if k not in ("commonLabels", "labels")}
     return {**kept, "labels": entries} if entries else kept
 
 
-def _kept_out(entry: Content) -> Content:
+def _kept_out(entry: Content, keep: Sequence[str]) -> Content:
     if not entry.get("includeSelectors"):
         return dict(entry)
-    return {**entry, "includeSelectors": False, "includeTemplates": True}
+    return {**entry, "includeSelectors": False, "includeTemplates": True, **_fields(keep)}
 
 
-def _edited(text: str) -> str:
+def _edited(text: str, keep: Sequence[str]) -> str:
     root = yaml.compose(text)
     assert isinstance(root, yaml.MappingNode)
     nodes = {key.value: (key, value) for key, value in root.value}
-    edits = [edit for entry in (nodes["labels"][1].value if "labels" in nodes else ()) for edit in _entry(entry)]
+    edits = [edit for entry in (nodes["labels"][1].value if "labels" in nodes else ()) for edit in _entry(entry, keep)]
     if "commonLabels" in nodes:
-        edits += _common(text, *nodes["commonLabels"], labels=nodes.get("labels"))
+        edits += _common(text, *nodes["commonLabels"], labels=nodes.get("labels"), keep=keep)
     for start, end, new in sorted(edits, reverse=True):
         text = text[:start] + new + text[end:]
     return text
@@ -128,24 +142,27 @@ def _edited(text: str) -> str:
 Edit = tuple[int, int, str]
 
 
-def _entry(entry: yaml.MappingNode) -> Iterator[Edit]:
+def _entry(entry: yaml.MappingNode, keep: Sequence[str]) -> Iterator[Edit]:
     """includeSelectors becomes false, and includeTemplates true so that the pods keep the label."""
     named = {key.value: (key, value) for key, value in entry.value}
     if "includeSelectors" not in named or yaml.safe_load(named["includeSelectors"][1].value) is not True:
         return
     key, value = named["includeSelectors"]
+    if keep and "fields" in named:
+        raise ValueError("fields of its own are not ours to extend")
     start, end = value.start_mark.index, value.end_mark.index
+    new = [
+        *(["includeTemplates: true"] if "includeTemplates" not in named else []),
+        *([_written(keep)] if keep else []),
+    ]
     if "includeTemplates" in named:
         old = named["includeTemplates"][1]
         yield old.start_mark.index, old.end_mark.index, "true"
-        yield start, end, "false"
-    elif entry.flow_style:
-        yield start, end, "false, includeTemplates: true"
-    else:
-        yield start, end, f"false\n{' ' * key.start_mark.column}includeTemplates: true"
+    between = ", " if entry.flow_style else f"\n{' ' * key.start_mark.column}"
+    yield start, end, between.join(["false", *new])
 
 
-def _common(text: str, key: yaml.Node, value: yaml.MappingNode, labels: Any) -> Iterator[Edit]:
+def _common(text: str, key: yaml.Node, value: yaml.MappingNode, labels: Any, keep: Sequence[str]) -> Iterator[Edit]:
     """commonLabels becomes an entry of `labels`, its own lines and comments moved along."""
     start = key.start_mark.index
     end = value.end_mark.index if value.flow_style else value.value[-1][1].end_mark.index
@@ -156,7 +173,7 @@ def _common(text: str, key: yaml.Node, value: yaml.MappingNode, labels: Any) -> 
         first = value.value[0][0].start_mark
         lines = text[first.index - first.column : end].splitlines()
         pairs = "".join(f"\n{' ' * 6}{line[first.column :]}" if line.strip() else "\n" for line in lines)
-    block = f"  - pairs:{pairs}\n    includeTemplates: true"
+    block = f"  - pairs:{pairs}\n    includeTemplates: true" + (f"\n    {_written(keep)}" if keep else "")
     if labels is None:
         yield start, end, f"labels:\n{block}"
         return

@@ -23,6 +23,7 @@ from launchbook.selector import matches
 Object = Mapping[str, Any]
 Selector = Mapping[str, Any]
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
+_FIXED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")  # their selectors are immutable
 _DESCRIBED = "pods labelled "
 _NAME = "kubernetes.io/metadata.name"
 
@@ -60,18 +61,38 @@ def mend(path: Path) -> list[Path]:
     """Writes the mended kustomizations below `path` and returns them.
 
     Only after a render of the mended copy proved to differ from one without label transformers in nothing but the
-    labels of objects and pods. Raises ParametersError where it does not; nothing was written then.
+    labels of objects and pods, and in what can't be changed once it is live: a workload's own selector and its claims
+    stay as they are rendered today. Raises ParametersError where it does not; nothing was written then.
     """
     files = labels.paths(path)
-    with labels.copied(path, labels.mended) as copy:
+    plain, dirty = _plain(path), parse(build(path), str(path))
+    fixed = [_immutable(item) for item in dirty]
+    keep = sorted({str(d["kind"]) for p, d in zip(plain, dirty, strict=True) if _own(p) != _own(d)})
+    with labels.copied(path, lambda file: labels.mended(file, keep)) as copy:
         now = parse(build(copy), str(path))
-    for wanted, given in zip(_plain(path), now, strict=True):
-        if _unlabelled(wanted) != _unlabelled(given):
+    for wanted, given, still in zip(plain, now, fixed, strict=True):
+        right = _unlabelled(_with(wanted, still)) == _unlabelled(given)
+        if not right or _immutable(given) != still:
             raise ParametersError(f"{path}: the mended render still changes {_key(given)}. Nothing was written.")
-    texts = {file: labels.mended(file) for file in files}
+    texts = {file: labels.mended(file, keep) for file in files}
     for file, text in texts.items():
         file.write_text(text, encoding="utf-8")
     return files
+
+
+def _own(item: Object) -> Any:
+    """The selector that a workload can't change once it is live, or None."""
+    return (item.get("spec") or {}).get("selector") if item["kind"] in _FIXED else None
+
+
+def _immutable(item: Object) -> dict[str, Any]:
+    """The parts of a workload's spec that can't be changed once it is live, and that a label may get into."""
+    spec = item.get("spec") or {}
+    return {k: spec[k] for k in ("selector", "volumeClaimTemplates") if k in spec} if item["kind"] in _FIXED else {}
+
+
+def _with(item: Object, part: Mapping[str, Any]) -> dict[str, Any]:
+    return {**item, "spec": {**item["spec"], **part}} if part else dict(item)
 
 
 def _plain(path: Path) -> list[dict[str, Any]]:
@@ -128,8 +149,13 @@ def _compare(clean: Sequence[Object], dirty: Sequence[Object], files: Sequence[P
             within = {home} if scope is None else {n for n, own in namespaces.items() if matches(scope, own)}
             beyond = scope is not None and (scope.get("matchLabels") or {}).get(_NAME) not in namespaces
             was, now = (None if s is None else _selected(s, within, pods, beyond) for s in (wanted, selector))
-            effect = _effect(wanted, was, now)
+            effect = "; ".join(filter(None, (_overwritten(wanted, selector), _effect(wanted, was, now))))
             yield Pollution(_key(item), where, _added(wanted, selector), ", ".join(map(str, files)), effect)
+
+
+def _overwritten(wanted: Selector | None, selector: Selector) -> str:
+    old, new = ((s or {}).get("matchLabels") or {} for s in (wanted, selector))
+    return "; ".join(f"{k}={old[k]} was overwritten with {k}={v}" for k, v in new.items() if k in old and old[k] != v)
 
 
 def _effect(wanted: Selector | None, was: set[str] | None, now: set[str] | None) -> str:
@@ -196,9 +222,10 @@ def _pods(objects: Sequence[Object]) -> dict[str, Object]:
 def _selectors(item: Object) -> Iterator[tuple[str, Selector, Selector | None]]:
     """(field, LabelSelector, selector of the namespaces it reaches into, or None for its own) of an object.
 
-    A workload's own selector follows its own template and is left out.
+    A workload's own selector follows its own template and is left out; where it is live already, the plan says so.
     """
     spec = item.get("spec") or {}
+    yield from _scheduling(item)
     if item.get("kind") == "Service" and spec.get("selector"):
         yield "spec.selector", {"matchLabels": spec["selector"]}, None
     elif item.get("kind") == "PodDisruptionBudget" and "selector" in spec:
@@ -212,6 +239,27 @@ def _selectors(item: Object) -> Iterator[tuple[str, Selector, Selector | None]]:
                     if peer.get("podSelector") is not None:
                         field = f"spec.{direction}[{r}].{side}[{p}].podSelector"
                         yield field, peer["podSelector"], peer.get("namespaceSelector")
+
+
+def _scheduling(item: Object) -> Iterator[tuple[str, Selector, Selector | None]]:
+    """The selectors of a workload's affinities and spread constraints: pods that it is to be near to, or apart from."""
+    path, spec = "spec", item.get("spec") or {}
+    if item.get("kind") == "CronJob":
+        path, spec = "spec.jobTemplate.spec", (spec.get("jobTemplate") or {}).get("spec") or {}
+    if item.get("kind") in (*_WORKLOADS, "CronJob"):
+        path, spec = f"{path}.template.spec", (spec.get("template") or {}).get("spec") or {}
+    elif item.get("kind") != "Pod":
+        return
+    for n, term in enumerate(spec.get("topologySpreadConstraints") or ()):
+        if term.get("labelSelector") is not None:
+            yield f"{path}.topologySpreadConstraints[{n}].labelSelector", term["labelSelector"], None
+    for kind in ("podAffinity", "podAntiAffinity"):
+        for when, terms in ((spec.get("affinity") or {}).get(kind) or {}).items():
+            for n, term in enumerate(terms or ()):
+                inner, below = ("podAffinityTerm.", term["podAffinityTerm"]) if "weight" in term else ("", term)
+                if below.get("labelSelector") is not None:
+                    where = f"{path}.affinity.{kind}.{when}[{n}].{inner}labelSelector"
+                    yield where, below["labelSelector"], below.get("namespaceSelector")
 
 
 def _key(item: Object) -> str:
