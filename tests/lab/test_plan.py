@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.lab.test_manifests import FakeRun, run_with
+from tests.lab.fake_run import FakeRun, run_with
 
 from launchbook import manifests
 from launchbook.cluster import Cluster

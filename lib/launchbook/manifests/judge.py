@@ -96,6 +96,7 @@ def plan(changes: pd.DataFrame, digest: str = "") -> Check:
     """A.plan. changes: columns object, action, because, kept, see planning.Step; digest: of the plan."""
     counts: Mapping[Any, Any] = dict(changes["action"].value_counts())
     measured = ", ".join(f"{n} {action}" for action, n in counts.items()) or "nothing"
+    measured += f"; plan {digest}" if digest else ""
     expected = "a dry run of every object"
     if changes.empty:
         return Check("A.plan", "manifests", Status.UNKNOWN, measured, expected, "Nothing was rendered.")
@@ -107,8 +108,7 @@ def plan(changes: pd.DataFrame, digest: str = "") -> Check:
         if len(rows):
             because = f"{len(rows)} {told}, the first is {rows.iloc[0]['object']}: {rows.iloc[0]['because']}"
             return Check("A.plan", "manifests", status, measured, expected, because)
-    because = f"The API server said what each would do. This is plan {digest}."
-    return Check("A.plan", "manifests", Status.PASS, measured, expected, because)
+    return Check("A.plan", "manifests", Status.PASS, measured, expected, "The API server said what each would do.")
 
 
 def apply(applied: pd.DataFrame, refusal: str | None, planned: pd.DataFrame) -> list[Check]:

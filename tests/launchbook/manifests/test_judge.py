@@ -99,7 +99,7 @@ def frame(*actions: str) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("actions", "expected"),
     [
-        (("created", "unchanged"), (PASS, "The API server said what each would do. This is plan sha256:1.")),
+        (("created", "unchanged"), (PASS, "The API server said what each would do.")),
         (("created", "not shown"), (UNKNOWN, "1 could not be tried, the first is Service/s/1: why")),
         (("not shown", "refused"), (FAIL, "1 would be refused, the first is Service/s/1: why")),
         (("created", "immutable"), (FAIL, "1 would be refused, the first is Service/s/1: why")),
@@ -107,7 +107,8 @@ def frame(*actions: str) -> pd.DataFrame:
     ],
 )
 def test_a_plan(actions: Any, expected: Any) -> None:
-    """What would be refused is no plan."""
+    """What would be refused is no plan; its digest stands in the record."""
+    assert judge.plan(frame("created"), "sha256:1").measured == "1 created; plan sha256:1"
     assert said(judge.plan(frame(*actions), "sha256:1")) == expected
 
 
@@ -126,6 +127,24 @@ def test_a_plan(actions: Any, expected: Any) -> None:
 def test_applying(applied: Any, refusal: str | None, planned: Any, expected: Any) -> None:
     """A run that only looks may find everything in place; one that finds nothing to apply knows nothing."""
     assert said(judge.apply(frame(*applied), refusal, frame(*planned))) == expected
+
+
+def test_fields_that_stay_are_no_success() -> None:
+    """The object is applied, and is not what the manifests say."""
+    kept = frame("changed", "unchanged").assign(kept=["data.b would stay.", ""])
+    assert said(judge.plan(kept)) == (FAIL, "1 would keep fields, the first is Service/s/0: data.b would stay.")
+    (check,) = judge.apply(frame("changed", "unchanged"), None, kept)
+    assert (check.subject, said(check)) == ("Service/s/0", (FAIL, "data.b would stay."))
+    unchanged = frame("unchanged").assign(kept="data.b would stay.")
+    assert said(judge.apply(frame(), judge.MAY_NOT, unchanged)) == (UNKNOWN, judge.MAY_NOT)
+
+
+def test_what_was_not_tried_is_not_applied() -> None:
+    """Each object of a later phase is named beside what was refused."""
+    found = judge.apply(frame("created", "refused", "not tried"), None, frame())
+    assert [(c.subject, c.status, c.measured) for c in found] == [
+        ("Service/s/1", FAIL, "refused"), ("Service/s/2", FAIL, "not tried"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
