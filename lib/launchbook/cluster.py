@@ -257,12 +257,14 @@ class Cluster:
         api_version: str = "v1",
         grace: int | None = None,
         uid: str | None = None,
+        dependents_first: bool = False,
     ) -> bool:
         """Deletes an object, with its dependents after it; False where there was none.
 
-        grace: seconds; uid: the one that is meant. Raises ConflictError where another one has that name.
+        grace: seconds; uid: the one that is meant; dependents_first: it is there until they are gone. Raises
+        ConflictError where another one has that name.
         """
-        body: dict[str, Any] = {"propagationPolicy": "Background"}
+        body: dict[str, Any] = {"propagationPolicy": "Foreground" if dependents_first else "Background"}
         if grace is not None:
             body["gracePeriodSeconds"] = grace
         if uid is not None:

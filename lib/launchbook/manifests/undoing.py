@@ -73,9 +73,7 @@ def take_back(
     tell(f"restoring {len(changes)} objects")
     for part in phases(changes):
         rows += together(lambda entry: _restored(cluster, entry, live[_key(entry)]), part)
-    for part in _backwards([entry for entry in mine if entry["action"] == "created"]):
-        tell(f"deleting {len(part)} objects: {', '.join(sorted({entry['kind'] for entry in part}))}")
-        rows += together(lambda entry: _deleted(cluster, entry), part)
+    rows += _all_deleted(cluster, [entry for entry in mine if entry["action"] == "created"], tell)
     back = {row["object"] for row in rows if row["action"] == "restored"}
     again = [entry["before"] for entry in changes if _key(entry) in back]
     rows += _not_ready(awaited(cluster, again, timeout, tell))
@@ -164,6 +162,22 @@ def _difference(before: Object, now: Object) -> str:
     return ", ".join(fields) or "another field"
 
 
+def _all_deleted(cluster: Cluster, entries: Sequence[Entry], tell: Callable[[str], Any]) -> list[Row]:
+    """Phase by phase; where something can't be deleted, what it may need, such as its policies, stays."""
+    rows: list[Row] = []
+    parts = _backwards(entries)
+    while parts:
+        part = parts.pop(0)
+        tell(f"deleting {len(part)} objects: {', '.join(sorted({entry['kind'] for entry in part}))}")
+        done = together(lambda entry: _deleted(cluster, entry), part)
+        rows += done
+        if bad := [row["object"] for row in done if row["action"] == "not undone"]:
+            because = f"{bad[0]} is not gone, and may need it."
+            rows += [_row(entry, "not undone", because) for rest in parts for entry in rest]
+            break
+    return rows
+
+
 def _deleted(cluster: Cluster, entry: Entry) -> Row:
     kind, key = entry["kind"], _key(entry)
     if kind in _DATA:
@@ -171,10 +185,11 @@ def _deleted(cluster: Cluster, entry: Entry) -> Row:
     try:
         if kind in ("Namespace", "CustomResourceDefinition") and (why := _in_use(cluster, entry)):
             return _row(entry, "kept", why)
-        cluster.delete(
-            kind, entry["name"], entry["namespace"], api_version=entry["apiVersion"], uid=entry["after"]["uid"]
-        )
         uid = entry["after"]["uid"]
+        # Its pods go before it does, so that none is left without the policies that are deleted next.
+        cluster.delete(
+            kind, entry["name"], entry["namespace"], api_version=entry["apiVersion"], uid=uid, dependents_first=True
+        )
         cluster.wait(
             kind, entry["name"], entry["namespace"], lambda found: found is None or found["metadata"]["uid"] != uid,
             api_version=entry["apiVersion"], timeout=_GONE,
