@@ -42,6 +42,34 @@ class Progress:
             self._bar.value = fraction
 
 
+class Panel:
+    """HTML that is replaced in place while a cell runs: a widget in JupyterLab, and what it last said once saved."""
+
+    def __init__(self) -> None:
+        self._widget: widgets.HTML | None = None
+        self._saved: Any = None
+        self._last = Html("", "")
+
+    def update(self, shown: Html) -> None:
+        """Shows `shown` in place of what was there; outside a notebook it does nothing."""
+        if get_ipython() is None:
+            return
+        if self._widget is None:
+            self._widget = widgets.HTML()
+            display(self._widget)
+            said = "The figures above are live; the last of them stay here."
+            self._saved = display(Html(f"<p>{said}</p>", said), display_id=True)
+        self._widget.value = shown.html
+        self._last = shown
+
+    def close(self) -> None:
+        """The widget is hidden, and what it said last stays as HTML that needs none."""
+        if self._widget is None:
+            return
+        self._saved.update(self._last)
+        self._widget.layout.display = "none"
+
+
 class Confirmation:
     """Whether a protected environment's name was typed, by parameter or in the box; any other one needs none."""
 

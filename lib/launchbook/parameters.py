@@ -6,6 +6,7 @@ before both. How the file is read, and what its errors say, is in parameters_fil
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,6 +20,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -133,6 +135,37 @@ class Disruption(Model):
     request_timeout: Seconds = Field(2.0, gt=0)  # s, after which one of them counts as failed
 
 
+class SecretHeader(Model):
+    """A header's value from a key of a Secret in the generator's namespace; for a generator in a pod."""
+
+    secret: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?/[A-Za-z0-9._-]+$")  # name/key
+    prefix: str = ""  # stands before the value, such as "Bearer "
+
+
+class EnvironmentHeader(Model):
+    """A header's value from an environment variable of launchbook's own process; for a generator that runs here."""
+
+    env: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    prefix: str = ""
+
+
+# Their values open doors, so parameters, which a run keeps, hold a reference to them and never the value.
+_CREDENTIALS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token")
+
+
+class BodyCheck(Model):
+    """What the body of an answer must hold; an answer without it counts as a failed request."""
+
+    contains: str | None = Field(None, min_length=1)
+    json_fields: dict[str, str | int | float | bool | None] = {}  # "items.0.name" -> value
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> BodyCheck:
+        if self.contains is None and not self.json_fields:
+            raise ValueError("says nothing; write `contains: text` or `json_fields: {status: ok}`")
+        return self
+
+
 class Request(Model):
     """One kind of request of a scenario."""
 
@@ -140,9 +173,25 @@ class Request(Model):
     path: str = Field(pattern=r"^/")
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     weight: float = Field(1.0, gt=0)
-    headers: dict[str, str] = {}
+    headers: dict[str, str | SecretHeader | EnvironmentHeader] = {}
     body: str | dict[str, Any] | list[Any] | None = None
     expect_status: tuple[int, ...] = (200,)  # another status counts as a failed request
+    expect_body: BodyCheck | None = None
+
+    @field_validator("headers")
+    @classmethod
+    def _no_value_that_opens_doors(cls, headers: dict[str, Any]) -> dict[str, Any]:
+        for name, value in headers.items():
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+                raise ValueError(f"{name!r} is no name of a header")
+            if name.lower() == "host":
+                raise ValueError("Host would send the request to another site than the audited Service")
+            if isinstance(value, str) and name.lower() in _CREDENTIALS:
+                raise ValueError(
+                    f"{name} needs a reference, since a run keeps its parameters: "
+                    f"`{name}: {{secret: name/key}}` in a pod, `{name}: {{env: VARIABLE}}` here"
+                )
+        return headers
 
 
 class Stage(Model):
@@ -155,7 +204,8 @@ class Stage(Model):
 class Scenario(Model):
     """What is sent: a closed loop of VUs with think time, or an open loop with an arrival rate."""
 
-    requests: tuple[Request, ...] = Field(min_length=1)
+    requests: tuple[Request, ...] = ()
+    script: RelativePath | None = None  # one file for k6, in place of requests, think_time, rate and stages
     vus: int = Field(50, ge=1, le=10_000)  # virtual users
     duration: Seconds = 300.0  # s, of the measured part
     think_time: Seconds = 0.1  # s, each VU waits after each request
@@ -166,6 +216,10 @@ class Scenario(Model):
 
     @model_validator(mode="after")
     def _something_is_measured(self) -> Scenario:
+        if bool(self.requests) == bool(self.script):
+            raise ValueError("needs `requests:`, or `script:` for one of k6's own, and not both")
+        if self.script and (self.rate or self.stages):
+            raise ValueError("rate and stages are the script's own where there is one")
         whole = sum(stage.duration for stage in self.stages)
         if self.stages and whole <= self.warmup:
             raise ValueError(f"the stages take {whole:g} s, which the warm-up of {self.warmup:g} s leaves nothing of")
@@ -180,6 +234,13 @@ class Target(Model):
     url: str | None = None  # an ingress' address, for a generator that runs here
     probe_path: str = Field("/", pattern=r"^/")  # must answer 2xx before load starts
 
+    @field_validator("url")
+    @classmethod
+    def _nothing_but_a_place(cls, url: str | None) -> str | None:
+        if url and (set("@?#\\") & set(url) or any(not "!" <= c <= "~" for c in url)):
+            raise ValueError("is scheme, host, port and path alone, such as https://api.example.com; no user, no query")
+        return url
+
 
 class Generator(Model):
     """Where the load comes from: a pod of its own namespace, or this machine through an ingress."""
@@ -190,6 +251,11 @@ class Generator(Model):
     k6_image: str | None = None  # a pod runs k6 only where this names an image
     cpu: str = "1"
     memory: str = "512Mi"
+    processes: int | None = Field(None, ge=1, le=64)  # Locust's in each pod, or here; None: one a whole core
+    pods: int = Field(1, ge=1, le=100)  # more than one: Locust's master and so many workers, in Jobs
+    fetch_every: Seconds = Field(
+        30.0, ge=1
+    )  # s, after which a pod's samples are fetched again: all that its end can cost
 
 
 class Load(Model):
@@ -204,6 +270,27 @@ class Load(Model):
         "http_req_failed": ("rate<0.01",),
         "http_req_duration": ("p(95)<500",),
     }
+
+    @model_validator(mode="after")
+    def _references_can_be_followed(self) -> Load:
+        here = self.generator.where == "here"
+        for one in self.scenario.requests:
+            for name, value in one.headers.items():
+                if here and isinstance(value, SecretHeader):
+                    raise ValueError(
+                        f"header {name} of request {one.name!r} names a Secret, which only a generator in a pod can read; "
+                        f"here, write `{name}: {{env: VARIABLE}}`"
+                    )
+                if not here and isinstance(value, EnvironmentHeader):
+                    raise ValueError(
+                        f"header {name} of request {one.name!r} names an environment variable, which would stand in the "
+                        f"pod for all to read; write `{name}: {{secret: name/key}}`"
+                    )
+        if self.scenario.script and self.engine == "locust":
+            raise ValueError("scenario.script is for k6; engine locust needs scenario.requests")
+        if self.generator.pods > 1 and (here or self.engine == "k6"):
+            raise ValueError("generator.pods above 1 is for Locust in pods; k6 past one machine is a TestRun")
+        return self
 
 
 class Logs(Model):

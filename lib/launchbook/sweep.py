@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from launchbook.cluster import Cluster
 
 _KINDS = (
+    ("batch/v1", "Job"),
     ("v1", "Pod"),
     ("v1", "Service"),
     ("v1", "ConfigMap"),

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
 from launchbook.batch import run_batch
 from launchbook.cluster import Cluster
-from launchbook.load import pod
+from launchbook.errors import ClusterError
+from launchbook.folder import RunFolder
+from launchbook.load import jobs, pod
 from launchbook.load.k6 import K6
+from launchbook.load.locust import Locust
 from launchbook.load.result import Result
+from launchbook.load.samples import gunzip
 from launchbook.pages import render
 from launchbook.parameters import Cluster as Where
 from launchbook.parameters import Load
@@ -100,7 +106,8 @@ def test_a_url_that_leads_elsewhere_gets_no_load(outside: Any, tmp_path: Path) -
 
 
 PROGRAM = """#!/bin/sh
-case "$1" in version) echo "k6 v1.3.0"; exit 0 ;; esac
+case "$1" in version) echo "k6 v1.3.0"; exit 0 ;; inspect) exit 0 ;; esac
+case "$*" in *floor.js) echo 'LB {"floor": {"med": 0.5, "p(95)": 0.9, "p(99)": 1.5, "count": 500}}'; exit 0 ;; esac
 echo metric_name,timestamp,metric_value,error,name,status > /tmp/samples.csv
 for n in 1 2 3; do
   echo "http_req_duration,${n}000000,5.0,,a,200" >> /tmp/samples.csv
@@ -119,7 +126,7 @@ class StandIn(K6):
         return {**super().files(out), "program": PROGRAM}
 
     def in_pod(self, code: str, out: str) -> list[str]:
-        start = f"cp {code}/program {out}/k6; chmod +x {out}/k6; exec sh {code}/k6.sh {out}/k6 run"
+        start = f"cp {code}/program {out}/k6; chmod +x {out}/k6; exec sh {code}/k6.sh {code} {out}/k6 run generator.js"
         return ["sh", "-c", start]
 
     def ask(self, code: str) -> list[str]:
@@ -133,6 +140,7 @@ class FakeRun:
     cluster: Cluster
     parameters: Any
     label: Any
+    files: RunFolder
 
     def now(self) -> datetime:
         return datetime(2026, 11, 24, tzinfo=UTC)
@@ -144,19 +152,20 @@ class FakeRun:
         """Nothing: send() cleans up."""
 
 
-def test_a_pod_runs_k6s_wrapper_and_gives_its_files(lab: Any) -> None:
+def test_a_pod_runs_k6s_wrapper_and_gives_its_files(lab: Any, tmp_path: Path) -> None:
     """busybox's shell reads CPU and clock, the files come back, and the pod is gone afterwards."""
     lab.apply(ROOT / "parameters" / "launchbook-role.yaml")
     image = "lab.local/busybox:1"
-    generator = {"k6_image": image, "namespace": "launchbook-k6"}
+    generator = {"k6_image": image, "image": "lab.local/locust:1", "namespace": "launchbook-k6"}
     scenario = {"requests": [{"name": "a", "path": "/"}], "duration": "3s", "warmup": "0s"}
     given = Load.model_validate({"target": {"service": "ns/api"}, "scenario": scenario, "generator": generator})
     cluster = Cluster.connect(Where(context=lab.name, kubeconfig=lab.runbook))
     result = Result("k6")
-    run = FakeRun(cluster, type("P", (), {"load": given}), {"app.kubernetes.io/instance": "test"})
+    run = FakeRun(cluster, type("P", (), {"load": given}), {"app.kubernetes.io/instance": "test"}, RunFolder(tmp_path))
     pod.send(run, StandIn(given, "http://x"), 3.0, result)  # type: ignore[arg-type]
     assert (result.complete, result.problem, result.version, result.reasons) == (True, None, "k6 v1.3.0", [])
     assert result.samples["start"].tolist() == [0.995, 1.995, 2.995]
+    assert result.floor == {"med": 0.5, "p(95)": 0.9, "p(99)": 1.5, "count": 500}
     assert len(result.health.dropna(subset=["cpu", "lag"])) >= 2
     assert (
         json.loads(
@@ -167,3 +176,120 @@ def test_a_pod_runs_k6s_wrapper_and_gives_its_files(lab: Any) -> None:
         == []
     )
     lab.kubectl("delete", "namespace", "launchbook-k6", timeout=120)
+
+
+SECRET = "pl4nted-s3cret"
+
+
+@dataclass
+class ApiRun(FakeRun):
+    """A run that calls `during` at the first line of progress that tells of load."""
+
+    during: Any = None
+
+    def progress(self, text: str, fraction: float | None = None) -> None:
+        super().progress(text, fraction)
+        if self.during and "requests/s" in text:
+            during, self.during = self.during, None
+            during()
+
+
+def _api(lab: Any, folder: Path, duration: str, **generator: Any) -> tuple[ApiRun, Load]:
+    """A run of a short load on the sample's API, with a header from a Secret."""
+    header = {"Authorization": {"secret": "api-token/token", "prefix": "Bearer "}}
+    scenario = {
+        "requests": [{"name": "agents", "path": "/v1/agents", "headers": header}],
+        "vus": 10, "duration": duration, "warmup": "1s", "think_time": "50ms",
+    }  # fmt: skip
+    given = {"image": "lab.local/locust:1", "cpu": "500m", "fetch_every": "2s", **generator}
+    target = {"service": "kgents-triad/api", "probe_path": "/ready"}
+    load = Load.model_validate({"target": target, "scenario": scenario, "generator": given})
+    cluster = Cluster.connect(Where(context=lab.name, kubeconfig=lab.runbook))
+    parameters = type("P", (), {"load": load})
+    return ApiRun(cluster, parameters, {"launchbook.io/run": "test-load"}, RunFolder(folder)), load
+
+
+def _kill(lab: Any, name: str) -> None:
+    """SIGKILL to the generator of a pod, from outside it, as the kernel does where memory runs out."""
+    uid = lab.get("pod", name, "-n", "launchbook-load")["metadata"]["uid"]
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            command = " ".join(process.cmdline())
+            if "generator.py" in command and uid in Path(f"/proc/{process.pid}/cgroup").read_text().replace("_", "-"):
+                process.kill()
+
+
+@pytest.fixture
+def token(system: Any) -> Iterator[Any]:
+    """The sample, and a Secret in the generator's namespace that the runbook itself may not read."""
+    system.apply(ROOT / "parameters" / "launchbook-role.yaml")
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "launchbook-load"}}
+    system.kubectl("apply", "-f", "-", stdin=json.dumps(space))
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "api-token", "namespace": "launchbook-load"},
+        "stringData": {"token": SECRET},
+    }  # fmt: skip
+    system.kubectl("apply", "-f", "-", stdin=json.dumps(secret))
+    yield system
+    system.kubectl("delete", "secret", "-n", "launchbook-load", "api-token")
+
+
+def test_a_generator_that_is_killed_in_its_pod_costs_nothing_that_it_wrote(token: Any, tmp_path: Path) -> None:
+    """And while it runs, nobody finds the value of its header in the pod, its configuration, its log or the run."""
+    seen: list[str] = []
+
+    def look_and_kill() -> None:
+        for what in ("pods", "configmaps"):
+            seen.append(json.dumps(token.get(what, "-n", "launchbook-load")))
+        seen.append(token.kubectl("logs", "-n", "launchbook-load", "launchbook-load", "-c", "generator"))
+        _kill(token, "launchbook-load")
+
+    run, load = _api(token, tmp_path, "60s")
+    run.during = look_and_kill
+    result = Result("locust")
+    pod.send(run, Locust(load, "http://api.kgents-triad.svc"), 61.0, result)  # type: ignore[arg-type]
+    assert not result.complete
+    assert "ended early with exit code 137" in str(result.problem)
+    assert len(result.samples) > 50
+    assert not result.samples["failed"].any()
+    assert result.floor
+    assert len(seen) == 3
+    assert SECRET not in "".join(seen) + str(result)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in gunzip(path.read_bytes())[0] + path.read_bytes()
+
+
+def test_a_secret_that_is_not_there_is_named(token: Any, tmp_path: Path) -> None:
+    """By the kubelet, which is the only one to look for it."""
+    run, load = _api(token, tmp_path, "5s")
+    token.kubectl("delete", "secret", "-n", "launchbook-load", "api-token")
+    with pytest.raises(ClusterError, match='secret "api-token" not found'):
+        pod.send(run, Locust(load, "http://api.kgents-triad.svc"), 6.0, Result("locust"))  # type: ignore[arg-type]
+    token.kubectl("create", "secret", "generic", "-n", "launchbook-load", "api-token", f"--from-literal=token={SECRET}")
+
+
+def test_workers_in_several_pods_are_one_run_and_a_lost_one_is_seen(token: Any, tmp_path: Path) -> None:
+    """Master and workers in Jobs: the samples of both put together; without one the result is not whole."""
+    run, load = _api(token, tmp_path / "whole", "6s", pods=2, cpu="300m")
+    engine = Locust(load, "http://api.kgents-triad.svc")
+    result = Result("locust")
+    jobs.send(run, engine, 7.0, result)  # type: ignore[arg-type]
+    assert (result.problem, result.complete, result.answered) == (None, True, True)
+    assert set(result.processes["worker"]) == {"0", "1", "master"}
+    each = result.processes[result.processes["worker"] != "master"].groupby("worker")["requests"].sum()
+    assert each.min() > 100
+    assert each.sum() == pytest.approx(len(result.samples), rel=0.1)
+    assert result.health["users"].max() == 10
+
+    run, load = _api(token, tmp_path / "lost", "8s", pods=2, cpu="300m")
+    pods = ("pods", "-n", "launchbook-load", "-l", "batch.kubernetes.io/job-name=launchbook-load-worker")
+    run.during = lambda: _kill(token, token.get(*pods)["items"][0]["metadata"]["name"])
+    result = Result("locust")
+    jobs.send(run, engine, 9.0, result)  # type: ignore[arg-type]
+    assert not result.complete
+    assert "1 of 2 Locust processes did not come to their end" in str(result.problem)
+    assert "exit code 137" in str(result.problem)
+    assert len(result.samples) > 100
+    left = token.get("jobs,pods,configmaps", "-n", "launchbook-load", "-l", "launchbook.io/run=test-load")["items"]
+    assert left == []

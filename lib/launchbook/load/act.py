@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from launchbook.errors import ClusterError
 from launchbook.followers import Followers, open_followers
-from launchbook.load import here, k6, pod
+from launchbook.load import here, jobs, k6, pod
 from launchbook.load.engine import Engine
 from launchbook.load.k6 import K6
 from launchbook.load.locust import Locust
 from launchbook.load.result import Result
 from launchbook.load.samples import BadSamples
+from launchbook.load.usage import Usage
 from launchbook.parameters import Load
 from launchbook.run import RUN_LABEL, Run
 from launchbook.thresholds import parse
@@ -29,6 +31,8 @@ def execute(run: Run, target: dict[str, Any]) -> Result:
     load = run.parameters.load
     parse(load.thresholds)
     engine = choose(load, target["url"])
+    if load.scenario.script and isinstance(engine, Locust):
+        engine = "scenario.script is for k6, and there is none to run it. Nothing was sent."
     result = Result(engine=load.engine if isinstance(engine, str) else engine.name)
     if target["problem"] or isinstance(engine, str) or not run.allowed("load"):
         refusal = "This run may not load (`allow: [load]`, not read-only, and confirmed where protected)."
@@ -43,6 +47,12 @@ def execute(run: Run, target: dict[str, Any]) -> Result:
         _add(result, error)
     run.evidence("load/samples.parquet", result.samples)
     run.evidence("load/health.parquet", result.health)
+    run.evidence("load/processes.parquet", result.processes)
+    run.evidence("load/floor.json", dict(result.floor or {}))
+    if result.usage:
+        run.evidence("load/pods.parquet", result.usage.frame())
+    if result.kept and len(result.samples):
+        result.kept.remove()
     return result
 
 
@@ -52,7 +62,7 @@ def choose(load: Load, url: str) -> Engine | str:
     `auto` takes k6 where it can: the one on PATH for a generator on this machine, generator.k6_image for a pod.
     """
     if load.generator.where == "pod":
-        if load.engine != "locust" and load.generator.k6_image:
+        if load.engine != "locust" and load.generator.k6_image and load.generator.pods == 1:
             return K6(load, url)
         if load.engine == "k6":
             return (
@@ -86,12 +96,14 @@ def _followers(run: Run) -> Followers:
 def _send(run: Run, engine: Engine, result: Result) -> None:
     scenario, namespaces = run.parameters.load.scenario, run.parameters.manifests.namespaces
     whole = sum(s.duration for s in scenario.stages) or scenario.warmup + scenario.duration
-    place = here if run.parameters.load.generator.where == "here" else pod
-    with _followers(run) as followers:
+    place = _place(run.parameters.load)
+    result.usage = Usage(run.cluster, namespaces)
+    with _followers(run) as followers, result.usage:
         try:
             place.send(run, engine, whole, result)
         except (ClusterError, BadSamples) as error:
             _add(result, error)
+            _rescue(engine, result)
         unfollowed = followers.unfollowed(namespaces, RUN_LABEL)
     result.log_problem = "; ".join([*followers.problems, *unfollowed]) or None
     first, last = (followers.second(moment) for moment in result.window)
@@ -100,5 +112,18 @@ def _send(run: Run, engine: Engine, result: Result) -> None:
     run.evidence("logs/load.parquet", during.reset_index(drop=True))
 
 
+def _place(load: Load) -> Any:
+    if load.generator.where == "here":
+        return here
+    return jobs if load.generator.pods > 1 else pod
+
+
+def _rescue(engine: Engine, result: Result) -> None:
+    """What had been measured before something broke."""
+    if result.kept and result.samples.empty:
+        with suppress(BadSamples):
+            result.take(engine)
+
+
 def _add(result: Result, error: Exception) -> None:
-    result.problem = " ".join(filter(None, (result.problem, str(error))))
+    result.fail(str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,12 @@ from typing import Any, ClassVar, Literal
 import pandas as pd
 
 from launchbook.load.judge import Reason
-from launchbook.parameters import Load
+from launchbook.parameters import EnvironmentHeader, Load, SecretHeader
 
 # second: when the row was taken, s; requests, failed: in that second (none where the engine doesn't tell); users: VUs;
 # cpu: cores that the generator used; lag: s by which its clock woke late
 HEALTH = ["second", "requests", "failed", "users", "cpu", "lag"]
+Reference = SecretHeader | EnvironmentHeader
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Engine(ABC):
         """How many cores the program can use under the generator's limit."""
 
     @property
+    def processes(self) -> int:
+        """How many processes send load, over all pods."""
+        return 1
+
+    @property
     @abstractmethod
     def outputs(self) -> tuple[str, ...]:
         """Names of the files that it leaves in `out`, the samples first."""
@@ -61,9 +68,9 @@ class Engine(ABC):
     def ask(self, code: str) -> list[str]:
         """The command line in a pod that ends with 0 once the target answers 2xx, else says why not."""
 
-    @abstractmethod
-    def fetch(self, file: str) -> list[str]:
-        """The command line in a pod that writes a file to standard output, in base64."""
+    def floor(self, code: str) -> list[str]:
+        """The command line that measures its own latency, on this machine; empty where command() does it itself."""
+        return []
 
     @abstractmethod
     def environment(self, out: str) -> dict[str, str]:
@@ -81,6 +88,15 @@ class Engine(ABC):
     def meaning(self, code: int) -> str:
         """What an exit code other than 0 says, as a sentence."""
 
+    def lost(self, told: Sequence[Mapping[str, Any]]) -> str:
+        """Which of its processes did not come to their end, as a sentence; empty where all did."""
+        return ""
+
+    def references(self) -> dict[str, Reference]:
+        """Variable of the generator's environment -> what its value comes from. The value itself is nowhere else."""
+        found = [v for one in self.load.scenario.requests for v in one.headers.values() if not isinstance(v, str)]
+        return {_variable(one): one for one in found}
+
     def scenario(self, out: str) -> dict[str, Any]:
         """scenario.json, the same for every engine; durations in seconds, the warm-up included."""
         given = self.load.scenario
@@ -88,12 +104,26 @@ class Engine(ABC):
             "host": self.url,
             "probe_path": self.load.target.probe_path,
             "out": out,
-            "requests": [one.model_dump() for one in given.requests],
+            "processes": self.processes,
+            "requests": [{**one.model_dump(), "headers": _headers(one.headers)} for one in given.requests],
             "stages": [{"duration": stage.duration, "target": stage.target} for stage in given.stages],
             # A second more than is measured: the clock starts before the first request does.
             "duration": given.warmup + given.duration + 1,
             **{name: getattr(given, name) for name in ("vus", "rate", "think_time", "request_timeout")},
         }
+
+
+def _headers(given: Mapping[str, str | Reference]) -> dict[str, Any]:
+    return {
+        name: value if isinstance(value, str) else {"variable": _variable(value), "prefix": value.prefix}
+        for name, value in given.items()
+    }
+
+
+def _variable(value: Reference) -> str:
+    """A name of its own for each reference, so that two pods' or users' variables can't be taken for it."""
+    target = value.secret if isinstance(value, SecretHeader) else value.env
+    return "LAUNCHBOOK_HEADER_" + hashlib.sha256(target.encode()).hexdigest()[:12].upper()
 
 
 def source(name: str) -> str:

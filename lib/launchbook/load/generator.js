@@ -1,11 +1,14 @@
 // What k6 runs: the scenario of scenario.json, beside this file. No threshold is set here: the runbook judges the
 // samples itself, without the warm-up.
 import http from 'k6/http';
-import { sleep } from 'k6';
+import { check, sleep } from 'k6';
 
 const scenario = JSON.parse(open('./scenario.json'));
 
 const callbacks = scenario.requests.map((one) => http.expectedStatuses(...one.expect_status));
+const headers = scenario.requests.map((one) =>
+  Object.fromEntries(Object.entries(one.headers).map(([name, value]) => [name, header(name, value)])),
+);
 const total = scenario.requests.reduce((sum, one) => sum + one.weight, 0);
 
 export const options = {
@@ -34,6 +37,44 @@ function executor({ vus, rate, stages, duration }) {
   return { executor: 'constant-vus', vus, duration: `${duration}s`, gracefulStop };
 }
 
+// A header's value: as the scenario has it, or from the environment, where a reference put it.
+function header(name, value) {
+  if (typeof value === 'string') {
+    return value;
+  }
+  const found = (__ENV[value.variable] || '').trim();
+  if (!/^[ -~]+$/.test(found)) {
+    throw new Error(`what header ${name} refers to is empty, or holds characters that no header may have`);
+  }
+  return value.prefix + found;
+}
+
+// What the body lacks of what is expected, as the kind of an error; empty where it has everything. See bodies.py.
+export function lacks(expected, body) {
+  if (expected.contains && !(body || '').includes(expected.contains)) {
+    return 'body: lacks the text expected';
+  }
+  const fields = Object.entries(expected.json_fields || {});
+  if (!fields.length) {
+    return '';
+  }
+  let whole;
+  try {
+    whole = JSON.parse(body);
+  } catch {
+    return 'body: is no JSON';
+  }
+  const wrong = fields.find(([name, value]) => at(whole, name.split('.')) !== value);
+  return wrong ? `body: ${wrong[0]} is not as expected` : '';
+}
+
+function at(whole, names) {
+  return names.reduce(
+    (found, name) => (found !== null && typeof found === 'object' && Object.hasOwn(found, name) ? found[name] : undefined),
+    whole,
+  );
+}
+
 function pick() {
   let left = Math.random() * total;
   const found = scenario.requests.findIndex((one) => (left -= one.weight) < 0);
@@ -44,12 +85,17 @@ export default function () {
   const place = pick();
   const one = scenario.requests[place];
   const structured = one.body !== null && typeof one.body === 'object';
-  http.request(one.method, scenario.host + one.path, structured ? JSON.stringify(one.body) : one.body, {
-    headers: { ...(structured ? { 'Content-Type': 'application/json' } : {}), ...one.headers },
+  const answer = http.request(one.method, scenario.host + one.path, structured ? JSON.stringify(one.body) : one.body, {
+    headers: { ...(structured ? { 'Content-Type': 'application/json' } : {}), ...headers[place] },
     tags: { name: one.name },
     timeout: `${scenario.request_timeout}s`,
     responseCallback: callbacks[place],
+    responseType: one.expect_body ? 'text' : 'none',
   });
+  if (one.expect_body && one.expect_status.includes(answer.status)) {
+    // A row of `checks` with the value 0: k6.py takes the request before it for a failed one.
+    check(answer, { body: () => lacks(one.expect_body, answer.body) === '' }, { name: one.name });
+  }
   if (!scenario.rate) {
     sleep(scenario.think_time);
   }

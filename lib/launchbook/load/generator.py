@@ -1,8 +1,9 @@
 """What Locust runs, in a pod or on this machine: this file itself, with scenario.json beside it.
 
-Imports nothing of launchbook. One line a second on standard output (JSON: second, requests, failed, users, cpu, lag)
-and one gzipped CSV of every request at SAMPLES; it stays for HOLD seconds after the end, so that a pod's file can be
-fetched.
+Imports nothing of launchbook but two files that stand beside it. Each process that sends load says once a second on
+standard output how it is (JSON: worker, second, requests, failed, users, cpu, lag, hist) and writes one gzipped CSV of
+every request, samples-<worker>.csv.gz in OUT, flushed each second: who ends it loses the last second. A master says how
+it is, too. Before anything else the latency floor is measured against the null target at NULL, where one is named.
 """
 
 from __future__ import annotations
@@ -10,25 +11,53 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import resource
+import socket
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import bodies  # type: ignore[import-not-found,unused-ignore]
 import gevent
+import histogram  # type: ignore[import-not-found,unused-ignore]
 import locust
+from gevent.event import Event
 from locust import LoadTestShape, constant, constant_throughput, events
-from locust.contrib.fasthttp import FastHttpUser
+from locust.contrib.fasthttp import FastHttpSession, FastHttpUser
+from locust.event import EventHook
+from locust.runners import MasterRunner, WorkerRunner
 
 HERE = Path(__file__).parent
 SCENARIO: dict[str, Any] = json.loads((HERE / "scenario.json").read_text())
-SAMPLES = Path(os.environ.get("SAMPLES", "/tmp/samples.csv.gz"))
-HOLD = float(os.environ.get("HOLD", "0"))
+OUT = Path(os.environ.get("OUT", "/tmp"))
 _TICK = 0.05  # s, between two looks at the clock: what is late by more was kept waiting by a busy generator
+_FLOOR = 1.0  # s, for which the null target is asked
+_FLOOR_USERS = 100  # the most that ask it
+_DISK = 74  # exit code where samples can't be written: EX_IOERR of sysexits.h
 
 _rows: list[str] = []
+_durations: list[float] = []
 _lags: list[float] = []
+_trouble: list[str] = []
+_secrets: list[str] = []
+_over = Event()
+
+
+def _say(**told: Any) -> None:
+    print("LB " + json.dumps(told), flush=True)
+
+
+def _header(name: str, value: Any) -> str:
+    """A header's value: as the scenario has it, or from the environment, where a reference put it."""
+    if isinstance(value, str):
+        return value
+    found = os.environ.get(value["variable"], "").strip()
+    if not found or not found.isprintable() or not found.isascii():
+        sys.exit(f"what header {name} refers to is empty, or holds characters that no header may have")
+    _secrets.append(found)
+    return str(value["prefix"] + found)
 
 
 class User(FastHttpUser):
@@ -38,6 +67,7 @@ class User(FastHttpUser):
     connection_timeout = SCENARIO["request_timeout"]
     network_timeout = SCENARIO["request_timeout"]
     max_redirects = 0
+    insecure = False  # a certificate that k6 would refuse is refused here, too
     wait_time = (
         constant_throughput(SCENARIO["rate"] / SCENARIO["vus"])
         if SCENARIO["rate"]
@@ -46,15 +76,20 @@ class User(FastHttpUser):
 
 
 def _request(one: dict[str, Any]) -> Any:
+    body = one["body"]
+    sent = {"json": body} if isinstance(body, (dict, list)) else {"data": body}
+    # As k6 has it: no compression unless asked for, and no cookie from one iteration to the next.
+    headers = {"Accept-Encoding": "identity", **{n: _header(n, v) for n, v in one["headers"].items()}}
+
     def send(user: User) -> None:
-        body = one["body"]
-        sent = {"json": body} if isinstance(body, (dict, list)) else {"data": body}
+        user.client.cookiejar.clear()
         with user.client.request(
-            one["method"], one["path"], name=one["name"], headers=one["headers"], catch_response=True,
+            one["method"], one["path"], name=one["name"], headers=headers, catch_response=True,
             allow_redirects=False, **sent,
         ) as response:  # fmt: skip
             if response.status_code in one["expect_status"]:
-                response.success()
+                lack = bodies.lacks(one["expect_body"], response.content or b"") if one["expect_body"] else ""
+                response.failure(lack) if lack else response.success()
             elif response.status_code:
                 response.failure(f"status {response.status_code}")
 
@@ -103,6 +138,7 @@ def _seen(
     status = getattr(response, "status_code", 0) or 0
     error = "" if exception is None else _kind(exception)
     _rows.append(f"{start_time:.3f},{response_time:.3f},{name.replace(',', ' ')},{status},{int(bool(error))},{error}")
+    _durations.append(response_time)
 
 
 def _kind(exception: Any) -> str:
@@ -111,7 +147,57 @@ def _kind(exception: Any) -> str:
         if type(exception).__name__ != "CatchResponseError"
         else str(exception)
     )
+    for secret in _secrets:
+        text = text.replace(secret, "***")
     return text.replace(",", " ").replace("\n", " ")[:80]
+
+
+def _floor() -> None:
+    """The generator's own latency: this very client against a target that does nothing, before any load."""
+    url = os.environ.get("NULL")
+    if not url:
+        return
+    users = max(1, min(SCENARIO["vus"] // SCENARIO["processes"], _FLOOR_USERS))
+    pause = SCENARIO["vus"] / SCENARIO["rate"] if SCENARIO["rate"] else SCENARIO["think_time"]
+    if not _listens(url):
+        return
+    took: list[float] = []
+    deadline = time.monotonic() + _FLOOR
+
+    def ask() -> None:
+        session = FastHttpSession(url, EventHook(), None, network_timeout=2.0, connection_timeout=2.0)
+        gevent.sleep(random.random() * min(pause, _FLOOR / 2))
+        session.get("/")  # the first of a user has a connection to open
+        while time.monotonic() < deadline:
+            gevent.sleep(pause)
+            began = time.perf_counter()
+            if session.get("/").status_code == 200:
+                took.append(1000 * (time.perf_counter() - began))
+        session.client.clientpool.close()
+
+    gevent.joinall([gevent.spawn(ask) for _ in range(users)], timeout=_FLOOR + 2)
+    shares = {"med": 0.5, "p(95)": 0.95, "p(99)": 0.99}
+    if took:
+        took.sort()
+        _say(
+            floor={name: round(took[int(share * (len(took) - 1))], 3) for name, share in shares.items()}
+            | {"count": len(took)}
+        )
+
+
+def _listens(url: str) -> bool:
+    """Whether the null target is there, which starts beside this program: within five seconds."""
+    host, _, port = url.rpartition("/")[2].partition(":")
+    for _ in range(50):
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+            return True
+        except OSError:
+            gevent.sleep(0.1)
+    return False
+
+
+_floor()
 
 
 def _watch_the_clock() -> None:
@@ -122,27 +208,49 @@ def _watch_the_clock() -> None:
         _lags.append(time.monotonic() - due)
 
 
-def _report(runner: Any) -> None:
-    """Writes what the last second gave, to the file and to standard output."""
-    with gzip.open(SAMPLES, "wt", compresslevel=1) as file:
-        file.write("start,ms,name,status,failed,error\n")
-        busy, failed = _cpu(), 0
-        while True:
-            began = time.time()
-            gevent.sleep(1.0)
-            rows, _rows[:] = list(_rows), []
-            lags, _lags[:] = list(_lags), []
+def _report(runner: Any, worker: int | None) -> None:
+    """Writes what the last second gave, to the file and to standard output. worker: None for a master."""
+    if worker is None:
+        return _tell(runner, {"worker": "master"}, None)
+    written = 0
+    try:
+        with gzip.open(OUT / f"samples-{worker}.csv.gz", "wt", compresslevel=1) as file:
+            file.write("start,ms,name,status,failed,error\n")
+            written = _tell(runner, {"worker": worker}, file)
+    except OSError as error:
+        # Without this the rows would stay in memory, and the run would look whole.
+        _trouble.append(f"samples can't be written: {error.strerror or error}")
+        _say(worker=worker, trouble=_trouble[0])
+        gevent.spawn(runner.quit)
+        return None
+    _say(worker=worker, whole=True, count=written)
+    return None
+
+
+def _tell(runner: Any, told: dict[str, Any], file: Any) -> int:
+    busy, written = _cpu(), 0
+    while True:
+        began = time.time()
+        over = _over.wait(timeout=1.0)  # users that are being stopped still finish their requests
+        rows, _rows[:] = list(_rows), []
+        durations, _durations[:] = list(_durations), []
+        lags, _lags[:] = list(_lags), []
+        if file is not None:
             file.write("".join(f"{row}\n" for row in rows))
-            cpu, busy = _cpu() - busy, _cpu()
-            failed = sum(row.split(",")[4] == "1" for row in rows)
-            told = {
-                "second": round(began, 3), "requests": len(rows), "failed": failed, "users": runner.user_count,
-                "cpu": round(cpu / (time.time() - began), 4), "lag": round(max(lags, default=0.0), 4),
-            }  # fmt: skip
-            print("LB " + json.dumps(told), flush=True)
-            if runner.state in ("stopped", "cleanup", "stopping"):
-                file.write("".join(f"{row}\n" for row in _rows))
-                return
+            file.flush()
+        written += len(rows)
+        cpu, busy = _cpu() - busy, _cpu()
+        sent = {} if file is None else {
+            "requests": len(rows), "failed": sum(row.split(",")[4] == "1" for row in rows), "users": runner.user_count,
+            "hist": histogram.count(durations),
+        }  # fmt: skip
+        passed = time.time() - began
+        if passed > 0.5:
+            _say(
+                **told, second=round(began, 3), cpu=round(cpu / passed, 4), lag=round(max(lags, default=0.0), 4), **sent
+            )
+        if over:
+            return written
 
 
 def _cpu() -> float:
@@ -155,15 +263,18 @@ _reporter: list[Any] = []
 
 @events.test_start.add_listener
 def _begin(environment: Any, **_: Any) -> None:
+    runner = environment.runner
     gevent.spawn(_watch_the_clock)
-    _reporter.append(gevent.spawn(_report, environment.runner))
+    worker = None if isinstance(runner, MasterRunner) else getattr(runner, "worker_index", 0)
+    _reporter.append(gevent.spawn(_report, runner, worker))
 
 
 @events.quitting.add_listener
 def _end(environment: Any, **_: Any) -> None:
-    """Says that it is whole, and keeps the pod until its samples were fetched."""
-    environment.process_exit_code = 0
+    """Writes what is left; the process that leads says that all of it is over."""
+    environment.process_exit_code = code = _DISK if _trouble else 0
+    _over.set()
     gevent.joinall(_reporter, timeout=10)
-    version = f"{locust.__version__} on Python {sys.version.split()[0]}"
-    print("LB " + json.dumps({"version": version, "done": True, "code": 0}), flush=True)
-    gevent.sleep(HOLD)
+    if not isinstance(environment.runner, WorkerRunner):
+        version = f"{locust.__version__} on Python {sys.version.split()[0]}"
+        _say(version=version, done=True, code=code)

@@ -1,7 +1,25 @@
 #!/bin/sh
-# Runs k6 inside the generator's pod: `sh k6.sh k6 run …`. Says once a second how much CPU k6 has used and what the
-# clock reads (seconds), and at the end with which code k6 ended; then keeps the pod until its samples were fetched.
-echo "LB {\"version\": \"$("$1" version | tr -d '"' | head -n 1)\"}"
+# Runs k6 inside the generator's pod: `sh k6.sh FOLDER k6 run … SCRIPT`. First the dry run, then k6's own latency against
+# the null target, then the load. Says once a second how much CPU k6 has used and what the clock reads (seconds), and at
+# the end with which code k6 ended.
+code=$1
+shift
+version=$("$1" version | tr -d '"' | head -n 1)
+echo "LB {\"version\": \"$version\"}"
+end() { echo "LB {\"done\": true, \"code\": $1}"; exit 0; }
+case "$version" in
+  *v0.[5-9][0-9].* | *v1.* | *v2.*) ;;
+  *) echo "0.50 up to 2.x can be driven"; end 104 ;;
+esac
+for script; do :; done
+system=false
+case " $* " in *" --include-system-env-vars=true "*) system=true ;; esac
+"$1" inspect --execution-requirements --include-system-env-vars=$system "$script" >"${OUT:-/tmp}/k6.log" 2>&1 || {
+  tail -n 5 "${OUT:-/tmp}/k6.log"
+  end 104
+}
+[ -z "${NULL:-}" ] || "$1" run --quiet --no-color --no-usage-report --no-thresholds --address "" \
+  --include-system-env-vars=false --config "$code/k6.json" -e "NULL=$NULL" "$code/floor.js" 2>/dev/null
 "$@" >"${OUT:-/tmp}/k6.log" 2>&1 &
 pid=$!
 hertz=$(getconf CLK_TCK 2>/dev/null || echo 100)
@@ -15,7 +33,6 @@ while [ -r "/proc/$pid/stat" ]; do
   sleep 1
 done
 wait "$pid"
-code=$?
+result=$?
 tail -n 5 "${OUT:-/tmp}/k6.log"
-echo "LB {\"done\": true, \"code\": $code}"
-sleep "${HOLD:-0}"
+end "$result"

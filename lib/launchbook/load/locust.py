@@ -1,9 +1,13 @@
-"""Locust as an engine: generator.py under `python3 -m locust`, one process."""
+"""Locust as an engine: generator.py under `python3 -m locust`, a process for each core, or workers in several pods.
+
+More than one process is Locust's own master with workers: https://docs.locust.io/en/stable/running-distributed.html.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +16,7 @@ import pandas as pd
 
 from launchbook.load.engine import HEALTH, Engine, cores, source
 from launchbook.load.judge import Reason
-from launchbook.load.samples import from_generator
+from launchbook.load.samples import BadSamples, from_generator
 
 _ANSWERS = """\
 import sys, time, urllib.request
@@ -27,7 +31,8 @@ for attempt in range(5):
         print(error, flush=True); time.sleep(1)
 sys.exit(1)
 """
-_FETCH = "import base64,sys; sys.stdout.write(base64.b64encode(open(sys.argv[1],'rb').read()).decode())"
+_BESIDE = ("generator.py", "bodies.py", "histogram.py", "null.py")
+PORT = 5557  # on which a master listens for its workers: Locust's own default
 
 
 @dataclass(frozen=True)
@@ -43,17 +48,34 @@ class Locust(Engine):
 
     @property
     def cores(self) -> float:
-        # One Python process uses one core, whatever it may have.
-        return min(1.0, cores(self.load.generator.cpu))
+        # One Python process uses one core, whatever it may have; health() puts several on that scale.
+        return 1.0 if self.processes > 1 else min(1.0, self._limit)
+
+    @property
+    def processes(self) -> int:
+        """One a whole core in each pod, or as parameters say; never more than there are virtual users."""
+        given = self.load.generator
+        wanted = given.processes or max(1, math.floor(self._limit))
+        return given.pods * max(1, min(wanted, self.load.scenario.vus // given.pods))
+
+    @property
+    def _limit(self) -> float:
+        here = self.load.generator.where == "here"
+        return float(os.cpu_count() or 1) if here else cores(self.load.generator.cpu)
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return ("samples.csv.gz",)
+        return tuple(f"samples-{worker}.csv.gz" for worker in range(self.processes))
 
     def files(self, out: str) -> dict[str, str]:
-        return {"generator.py": source("generator.py"), "scenario.json": json.dumps(self.scenario(out))}
+        return {**{name: source(name) for name in _BESIDE}, "scenario.json": json.dumps(self.scenario(out))}
 
     def command(self, code: str, out: str) -> list[str]:
+        spread = ["--processes", str(self.processes)] if self.processes > 1 else []
+        return [*self.lead(code), *spread]
+
+    def lead(self, code: str) -> list[str]:
+        """The command line of the process that leads: it knows how many users there are, and for how long."""
         scenario = self.load.scenario
         line = [self.python, "-m", "locust", "-f", f"{code}/generator.py", "--headless", "--only-summary"]
         if not scenario.stages:
@@ -61,23 +83,65 @@ class Locust(Engine):
             line += ["-u", str(scenario.vus), "-r", str(scenario.vus), "-t", f"{seconds}s", "--stop-timeout", "2"]
         return line
 
+    def master(self, code: str) -> list[str]:
+        """The command line of a pod that leads the workers of others and sends nothing itself."""
+        return [
+            *self.lead(code), "--master", "--master-bind-port", str(PORT), "--expect-workers", str(self.processes),
+            "--expect-workers-max-wait", "60",
+        ]  # fmt: skip
+
+    def worker(self, code: str, host: str) -> list[str]:
+        """The command line of a pod whose processes send what the master at `host` says."""
+        each = self.processes // self.load.generator.pods
+        line = [self.python, "-m", "locust", "-f", f"{code}/generator.py", "--worker"]
+        return [*line, "--master-host", host, "--master-port", str(PORT), "--processes", str(each)]
+
     def in_pod(self, code: str, out: str) -> list[str]:
         return self.command(code, out)
 
     def ask(self, code: str) -> list[str]:
         return [self.python, "-c", _ANSWERS, self.url + self.load.target.probe_path]
 
-    def fetch(self, file: str) -> list[str]:
-        return [self.python, "-c", _FETCH, file]
-
     def environment(self, out: str) -> dict[str, str]:
-        return {"HOME": out, "SAMPLES": f"{out}/samples.csv.gz"}
+        return {"HOME": out, "OUT": out}
 
     def health(self, told: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-        return pd.DataFrame([line for line in told if "cpu" in line], columns=HEALTH)
+        """HEALTH; of several processes a row a second, in which `cpu` is the busiest one's and `lag` the latest one's.
+
+        Where all of them together come nearer to the limit than one to its core, `cpu` says how near, as a share.
+        """
+        lines = [line for line in told if "cpu" in line]
+        if self.processes == 1 or not lines:
+            return pd.DataFrame(lines, columns=HEALTH)
+        first = min(line["second"] for line in lines)
+        frame = pd.DataFrame(lines).reindex(columns=[*HEALTH, "worker"])
+        grouped = frame.groupby((frame["second"] - first).astype(int))
+        limit = self._limit * self.load.generator.pods
+        busiest = pd.concat([grouped["cpu"].max(), grouped["cpu"].sum() / limit], axis=1).max(axis=1)
+        summed = grouped[["requests", "failed", "users"]].sum(min_count=1)
+        merged = summed.assign(second=grouped["second"].min(), cpu=busiest, lag=grouped["lag"].max())
+        return merged[HEALTH].reset_index(drop=True)
 
     def read(self, outputs: Mapping[str, bytes]) -> tuple[pd.DataFrame, list[Reason]]:
-        return from_generator(outputs["samples.csv.gz"]), []
+        found = [outputs[name] for name in self.outputs if outputs.get(name)]
+        if not found:
+            raise BadSamples("the generator left no samples")
+        parts = [from_generator(data) for data in found]
+        whole = pd.concat(parts, ignore_index=True).sort_values("start", ignore_index=True, kind="stable")
+        absent = len(self.outputs) - len(found)
+        if not absent:
+            return whole, []
+        said = f"Of {absent} of {len(self.outputs)} processes there are no samples."
+        return whole, [Reason("truncated", said)]
+
+    def lost(self, told: Sequence[Mapping[str, Any]]) -> str:
+        whole = {line["worker"] for line in told if line.get("whole")}
+        if len(whole) >= self.processes:
+            return ""
+        return (
+            f"{self.processes - len(whole)} of {self.processes} Locust processes did not come to their end, so the load "
+            "was not the one planned."
+        )
 
     def meaning(self, code: int) -> str:
         return f"Locust ended with exit code {code}."

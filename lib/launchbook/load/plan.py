@@ -8,6 +8,9 @@ from launchbook.parameters import Scenario, Stage
 
 def planned(scenario: Scenario) -> Plan:
     """The plan that a result is held against. Of stages, users and rate are means over the measured part."""
+    if scenario.script:
+        # Its think time, weights and shape are its own: nothing is known that would bound the rate.
+        return Plan(scenario.vus, 0.0, scenario.duration, steady=False)
     if not scenario.stages:
         return Plan(scenario.vus, scenario.think_time, scenario.duration, scenario.rate)
     mean, seconds = _mean(scenario.stages, scenario.warmup)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -148,108 +147,106 @@ def test_the_command_line_calls_nobody_and_leaks_nothing() -> None:
     line = engine.command("/code", "/out")
     for wanted in ("--no-usage-report", "--include-system-env-vars=false", "--no-thresholds"):
         assert wanted in line
+    assert line[line.index("--summary-trend-stats") + 1] == "avg,min,med,max,p(90),p(95),p(99),p(99.9),count"
     assert line[line.index("--config") + 1] == "/code/k6.json"
     assert json.loads(engine.files("/out")["k6.json"]) == {}
     assert set(engine.environment("/out")) == {"HOME", "OUT", "K6_CSV_TIME_FORMAT", "K6_AUTO_EXTENSION_RESOLUTION"}
 
 
-def test_the_wrapper_tells_cpu_and_the_exit_code(program: Callable[[str], Path], tmp_path: Path) -> None:
-    """k6.sh, as a pod runs it, around a program that takes a second and fails."""
-    program(
-        '[ "$1" = version ] && { echo "k6 v1.3.0 (go)"; exit 0; }\nsleep 1.3\necho "level=error msg=no"\nexit 107\n'
-    )
-    script = tmp_path / "k6.sh"
+def wrapped(folder: Path, program: Callable[[str], Path], text: str, **environment: str) -> tuple[list[Any], list[str]]:
+    """(what k6.sh told, what else it printed), as a pod runs it, around a program."""
+    program(text)
+    script = folder / "k6.sh"
     script.write_text(source("k6.sh"))
-    environment = {**os.environ, "OUT": str(tmp_path), "HOLD": "0"}
     done = subprocess.run(
-        ["sh", script, "k6", "run"], capture_output=True, text=True, env=environment, timeout=30, check=True
-    )
+        ["sh", script, str(folder), "k6", "run", "generator.js"],
+        capture_output=True, text=True, env={**os.environ, "OUT": str(folder), **environment}, timeout=30, check=True,
+    )  # fmt: skip
     lines = done.stdout.splitlines()
-    told = [json.loads(line[3:]) for line in lines if line.startswith("LB ")]
-    assert told[0] == {"version": "k6 v1.3.0 (go)"}
+    return [json.loads(one[3:]) for one in lines if one.startswith("LB ")], [
+        one for one in lines if not one.startswith("LB ")
+    ]
+
+
+def test_the_wrapper_tells_cpu_and_the_exit_code(program: Callable[[str], Path], tmp_path: Path) -> None:
+    """Around a program that takes a second and fails; the dry run and the floor come first."""
+    told, said = wrapped(
+        tmp_path, program,
+        'case "$1" in version) echo "k6 v1.3.0 (go)"; exit 0 ;; inspect) exit 0 ;; esac\n'
+        "case \"$*\" in *'NULL=http://n '*floor.js) echo 'LB {\"floor\": {\"p(95)\": 2}}'; exit 0 ;; esac\n"
+        'sleep 1.3\necho "level=error msg=no"\nexit 107\n',
+        NULL="http://n",
+    )  # fmt: skip
+    assert told[:2] == [{"version": "k6 v1.3.0 (go)"}, {"floor": {"p(95)": 2}}]
     assert told[-1] == {"done": True, "code": 107}
-    assert len(told) >= 4
-    assert all(line.keys() == {"clock", "ticks", "hertz"} for line in told[1:-1])
-    assert "level=error msg=no" in lines
+    assert len(told) >= 5
+    assert all(line.keys() == {"clock", "ticks", "hertz"} for line in told[2:-1])
+    assert "level=error msg=no" in said
     assert "the script threw an exception" in K6(load(), "http://x").meaning(107)
 
 
-NODE = """
-import { register } from 'node:module';
-import { readFileSync } from 'node:fs';
-const hooks = `
-export async function resolve(name, context, next) {
-  const ours = {
-    'k6': 'export const sleep = (s) => globalThis.slept.push(s);',
-    'k6/http': `+'`'+`export default { expectedStatuses: (...all) => all, request: (...all) => globalThis.sent.push(all) };`+'`'+`,
-  };
-  return name in ours
-    ? { url: 'data:text/javascript,' + encodeURIComponent(ours[name]), shortCircuit: true } : next(name, context);
-}`;
-register('data:text/javascript,' + encodeURIComponent(hooks));
-globalThis.sent = []; globalThis.slept = [];
-globalThis.open = (name) => readFileSync(name, 'utf8');
-const script = await import(process.cwd() + '/generator.mjs');
-for (let n = 0; n < 1000; n++) script.default();
-const summary = script.handleSummary({ metrics: {} });
-console.log(JSON.stringify({ options: script.options, sent, slept, summary }));
-"""
-
-
-def under_node(folder: Path, given: Load) -> Any:
-    engine = K6(given, "http://api.ns.svc")
-    for name, text in engine.files("/tmp").items():
-        (folder / name).write_text(text)
-    (folder / "generator.js").rename(folder / "generator.mjs")
-    (folder / "main.mjs").write_text(NODE)
-    done = subprocess.run(["node", "main.mjs"], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-needs_node = pytest.mark.skipif(not shutil.which("node"), reason="node is not on PATH")
-
-
-@needs_node
-def test_the_script_sends_the_scenario(tmp_path: Path) -> None:
-    """Method, URL, body, headers, expected statuses and weights, with think time after each."""
-    requests = [
-        {"name": "get", "path": "/v1?x=1", "weight": 3},
-        {
-            "name": "post",
-            "path": "/m",
-            "method": "POST",
-            "body": {"a": 1},
-            "expect_status": [202],
-            "headers": {"X-A": "b"},
-        },
-    ]
-    said = under_node(tmp_path, load(scenario={"requests": requests, "think_time": "50ms"}))
-    gets = [one for one in said["sent"] if one[0] == "GET"]
-    posts = [one for one in said["sent"] if one[0] == "POST"]
-    assert 650 < len(gets) < 850
-    assert gets[0][1:3] == ["http://api.ns.svc/v1?x=1", None]
-    assert posts[0][1:3] == ["http://api.ns.svc/m", '{"a":1}']
-    told = posts[0][3]
-    assert (told["headers"], told["responseCallback"]) == ({"Content-Type": "application/json", "X-A": "b"}, [202])
-    assert (told["tags"], told["timeout"]) == ({"name": "post"}, "10s")
-    assert said["slept"] == [0.05] * 1000
-    assert said["summary"] == {"/tmp/summary.json": '{"metrics":{}}'}
-    assert said["options"]["maxRedirects"] == 0
-
-
-@needs_node
 @pytest.mark.parametrize(
-    ("given", "executor"),
+    ("text", "said"),
     [
-        ({"vus": 7, "duration": "20s"}, {"executor": "constant-vus", "vus": 7, "duration": "26s"}),
-        ({"rate": 2.5, "duration": "20s"}, {"executor": "constant-arrival-rate", "rate": 2500, "timeUnit": "1000s", "duration": "26s", "preAllocatedVUs": 4, "maxVUs": 4}),
-        ({"stages": [{"duration": "20s", "target": 9}]}, {"executor": "ramping-vus", "startVUs": 0, "stages": [{"duration": "20s", "target": 9}], "gracefulRampDown": "2s"}),
-        ({"rate": 5, "stages": [{"duration": "20s", "target": 9}]}, {"executor": "ramping-arrival-rate", "startRate": 0, "timeUnit": "1000s", "stages": [{"duration": "20s", "target": 9000}], "preAllocatedVUs": 4, "maxVUs": 4}),
+        ('case "$1" in version) echo "k6 v3.0.0" ;; *) touch "$OUT/sent" ;; esac\n', "0.50 up to 2.x can be driven"),
+        ('case "$1" in version) echo "k6 v1.3.0" ;; inspect) echo "bad executor"; exit 104 ;; *) touch "$OUT/sent" ;; esac\n', "bad executor"),
     ],
 )  # fmt: skip
-def test_each_shape_has_its_executor(tmp_path: Path, given: Any, executor: Any) -> None:
-    """Closed and open loop, steady and in stages; an open loop has no think time."""
-    said = under_node(tmp_path, load(scenario=given))
-    assert said["options"]["scenarios"]["load"] == {**executor, "gracefulStop": "2s"}
-    assert bool(said["slept"]) == ("rate" not in given)
+def test_the_wrapper_sends_nothing_where_k6_can_not_be_driven(
+    program: Callable[[str], Path], tmp_path: Path, text: str, said: str
+) -> None:
+    """An unknown version, or a dry run that k6 refuses."""
+    told, printed = wrapped(tmp_path, program, text, NULL="http://n")
+    assert told[-1] == {"done": True, "code": 104}
+    assert said in printed
+    assert not (tmp_path / "sent").exists()
+
+
+def test_a_body_that_lacks_something_makes_its_request_a_failed_one() -> None:
+    """k6's check is a row of its own: the last request of that name before it fails, no other."""
+    check = "checks,{},{},,,,,,,{},,\n"
+    data = packed(
+        request(1_000_000, 5.0, name="a"), check.format(1_000_100, "0.000000", "a"),
+        request(2_000_000, 5.0, name="a"), check.format(2_000_100, "1.000000", "a"),
+        request(2_500_000, 5.0, name="b"), request(3_000_000, 5.0, name="a"),
+        check.format(3_000_050, "0.000000", "a"), request(3_000_090, 9.0, name="a"),
+    )  # fmt: skip
+    engine = K6(
+        load(scenario={"requests": [{"name": "a", "path": "/a", "expect_body": {"contains": "x"}}]}), "http://x"
+    )
+    samples, _ = engine.read({"samples.csv.gz": data})
+    ended = (samples["start"] + samples["ms"] / 1000).round(3)
+    assert set(ended[samples["failed"]]) == {1.0, 3.0}
+    assert set(samples.loc[samples["failed"], "error"]) == {"body: is not as expected"}
+
+
+def test_a_script_of_the_users_own_is_run_in_place_of_ours(tmp_path: Path) -> None:
+    """It is told the target, its summary is exported, and a request to another site spoils the result."""
+    script = tmp_path / "mine.js"
+    script.write_text("export default function () {}\n")
+    engine = K6(load(scenario={"requests": [], "script": str(script)}), "http://api.ns.svc")
+    assert engine.files("/out")["generator.js"] == script.read_text()
+    line = engine.command("/code", "/out")
+    assert line[line.index("--summary-export") + 1] == "/out/summary.json"
+    assert "TARGET=http://api.ns.svc" in line
+    head = "metric_name,timestamp,metric_value,error,name,status,url\n"
+    rows = "".join(
+        f"http_req_duration,{n},5.0,,a,200,{url}\nhttp_req_failed,{n},0,,a,200,{url}\n"
+        for n, url in ((1, "http://api.ns.svc/x"), (2, "http://other/x"))
+    )
+    outputs = {
+        "samples.csv.gz": gzip.compress((head + rows).encode()),
+        "summary.json": b'{"metrics": {"http_reqs": {"count": 2}}}',
+    }
+    _, doubts = engine.read(outputs)
+    assert [(one.id, one.message) for one in doubts] == [
+        ("elsewhere", "The script sent requests to http://other, which is not http://api.ns.svc.")
+    ]
+
+
+def test_a_script_needs_k6() -> None:
+    """Locust can't run it, and one of the two describes the load."""
+    with pytest.raises(ValueError, match="script is for k6"):
+        load(engine="locust", scenario={"requests": [], "script": "a.js"})
+    with pytest.raises(ValueError, match="needs `requests:`, or `script:`"):
+        load(scenario={"script": "a.js"})

@@ -1,0 +1,199 @@
+"""Our scripts for k6: held against its published types, and their pure parts run under Node."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launchbook.load.bodies import lacks
+from launchbook.load.k6 import K6
+from launchbook.parameters import Load
+
+TYPES = Path(__file__).parents[2] / "k6-types"
+SCRIPTS = Path(__file__).parents[3] / "lib" / "launchbook" / "load"
+
+
+def load(**given: Any) -> Load:
+    scenario = {"requests": [{"name": "a", "path": "/a"}], "vus": 4, **given.pop("scenario", {})}
+    return Load.model_validate({"target": {"service": "ns/api"}, "scenario": scenario, **given})
+
+
+@pytest.mark.skipif(not (TYPES / "node_modules").exists(), reason="`make test` installs k6's types, where there is npm")
+def test_the_scripts_agree_with_k6s_types(tmp_path: Path) -> None:
+    """And the compiler sees a wrong name, so that its silence says something."""
+    wrong = tmp_path / "wrong.js"
+    wrong.write_text("import http from 'k6/http';\nexport default () => http.requests('GET', 'http://x');\n")
+    settings = json.loads((TYPES / "tsconfig.json").read_text())
+    said = {}
+    for name, files in {"ours": [str(p) for p in SCRIPTS.glob("*.js")], "wrong": [str(wrong)]}.items():
+        # Beside the types, since their place is relative to the settings.
+        config = TYPES / f"node_modules/{name}.json"
+        config.write_text(json.dumps({"extends": "../tsconfig.json", "files": files, "include": []}))
+        compiler = ["node", TYPES / "node_modules/typescript/bin/tsc", "-p", config]
+        said[name] = subprocess.run(compiler, capture_output=True, text=True, timeout=120, check=False).stdout
+    assert settings["compilerOptions"]["checkJs"]
+    assert said["ours"] == ""
+    assert "Property 'requests' does not exist" in said["wrong"]
+
+
+NODE = """
+import { register } from 'node:module';
+import { readFileSync } from 'node:fs';
+const hooks = `
+export async function resolve(name, context, next) {
+  const ours = {
+    'k6': 'export const sleep = (s) => globalThis.slept.push(s);' +
+      'export const check = (answer, checks, tags) => globalThis.checked.push([checks.body(), tags]);',
+    'k6/execution': 'export default { test: {} };',
+    'k6/http': `+'`'+`export default { expectedStatuses: (...all) => all, request: (...all) => { globalThis.sent.push(all); return globalThis.answer; } };`+'`'+`,
+  };
+  return name in ours
+    ? { url: 'data:text/javascript,' + encodeURIComponent(ours[name]), shortCircuit: true } : next(name, context);
+}`;
+register('data:text/javascript,' + encodeURIComponent(hooks));
+globalThis.sent = []; globalThis.slept = []; globalThis.checked = []; globalThis.__ENV = { ...process.env };
+globalThis.answer = { status: 200, body: '{"ok":true}' };
+globalThis.open = (name) => readFileSync(name, 'utf8');
+const script = await import(process.cwd() + '/generator.mjs');
+for (let n = 0; n < 1000; n++) script.default();
+const summary = script.handleSummary({ metrics: {} });
+const table = JSON.parse(readFileSync('table.json', 'utf8'));
+const lacking = table.map(([expected, body]) => script.lacks(expected, body));
+const floor = await import(process.cwd() + '/floor.mjs');
+const told = floor.handleSummary({ metrics: { http_req_duration: { values: { med: 1, 'p(95)': 2, 'p(99)': 3, count: 4 } } } });
+console.log(JSON.stringify({ options: script.options, sent, slept, summary, checked, lacking, told, floor: floor.options }));
+"""
+
+
+def under_node(folder: Path, given: Load, table: Any = (), **environment: str) -> Any:
+    engine = K6(given, "http://api.ns.svc")
+    for name, text in engine.files("/tmp").items():
+        (folder / name).write_text(text)
+    for name in ("generator", "floor"):
+        (folder / f"{name}.js").rename(folder / f"{name}.mjs")
+    (folder / "table.json").write_text(json.dumps(table))
+    (folder / "main.mjs").write_text(NODE)
+    done = subprocess.run(
+        ["node", "main.mjs"], cwd=folder, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+needs_node = pytest.mark.skipif(not shutil.which("node"), reason="node is not on PATH")
+
+
+@needs_node
+def test_the_script_sends_the_scenario(tmp_path: Path) -> None:
+    """Method, URL, body, headers, expected statuses and weights, with think time after each."""
+    requests = [
+        {"name": "get", "path": "/v1?x=1", "weight": 3},
+        {
+            "name": "post",
+            "path": "/m",
+            "method": "POST",
+            "body": {"a": 1},
+            "expect_status": [202],
+            "headers": {"X-A": "b"},
+        },
+    ]
+    said = under_node(tmp_path, load(scenario={"requests": requests, "think_time": "50ms"}))
+    gets = [one for one in said["sent"] if one[0] == "GET"]
+    posts = [one for one in said["sent"] if one[0] == "POST"]
+    assert 650 < len(gets) < 850
+    assert gets[0][1:3] == ["http://api.ns.svc/v1?x=1", None]
+    assert posts[0][1:3] == ["http://api.ns.svc/m", '{"a":1}']
+    told = posts[0][3]
+    assert (told["headers"], told["responseCallback"]) == ({"Content-Type": "application/json", "X-A": "b"}, [202])
+    assert (told["tags"], told["timeout"]) == ({"name": "post"}, "10s")
+    assert said["slept"] == [0.05] * 1000
+    assert said["summary"] == {"/tmp/summary.json": '{"metrics":{}}'}
+    assert said["options"]["maxRedirects"] == 0
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("given", "executor"),
+    [
+        ({"vus": 7, "duration": "20s"}, {"executor": "constant-vus", "vus": 7, "duration": "26s"}),
+        ({"rate": 2.5, "duration": "20s"}, {"executor": "constant-arrival-rate", "rate": 2500, "timeUnit": "1000s", "duration": "26s", "preAllocatedVUs": 4, "maxVUs": 4}),
+        ({"stages": [{"duration": "20s", "target": 9}]}, {"executor": "ramping-vus", "startVUs": 0, "stages": [{"duration": "20s", "target": 9}], "gracefulRampDown": "2s"}),
+        ({"rate": 5, "stages": [{"duration": "20s", "target": 9}]}, {"executor": "ramping-arrival-rate", "startRate": 0, "timeUnit": "1000s", "stages": [{"duration": "20s", "target": 9000}], "preAllocatedVUs": 4, "maxVUs": 4}),
+    ],
+)  # fmt: skip
+def test_each_shape_has_its_executor(tmp_path: Path, given: Any, executor: Any) -> None:
+    """Closed and open loop, steady and in stages; an open loop has no think time."""
+    said = under_node(tmp_path, load(scenario=given))
+    assert said["options"]["scenarios"]["load"] == {**executor, "gracefulStop": "2s"}
+    assert bool(said["slept"]) == ("rate" not in given)
+
+
+# expected, body, what it lacks
+BODIES: list[tuple[dict[str, Any], str, str]] = [
+    ({"contains": "ok"}, '{"ok": 1}', ""),
+    ({"contains": "ok"}, "no", "body: lacks the text expected"),
+    ({"contains": "ok"}, "", "body: lacks the text expected"),
+    ({"json_fields": {"status": "up"}}, '{"status": "up"}', ""),
+    ({"json_fields": {"status": "up"}}, '{"status": "down"}', "body: status is not as expected"),
+    ({"json_fields": {"items.1.id": 7}}, '{"items": [{}, {"id": 7}]}', ""),
+    ({"json_fields": {"items.2.id": 7}}, '{"items": [{}, {"id": 7}]}', "body: items.2.id is not as expected"),
+    ({"json_fields": {"n": 1}}, '{"n": true}', "body: n is not as expected"),
+    ({"json_fields": {"n": 1}}, '{"n": 1.0}', ""),
+    ({"json_fields": {"n": None}}, '{"n": null}', ""),
+    ({"json_fields": {"n": None}}, "{}", "body: n is not as expected"),
+    ({"json_fields": {"n": 1}}, "<html>", "body: is no JSON"),
+    ({"contains": "a", "json_fields": {"n": 1}}, '{"a": 2, "n": 1}', ""),
+]
+
+
+def test_a_body_is_held_to_what_is_expected() -> None:
+    """Locust's half of the rule."""
+    assert [lacks(expected, body.encode()) for expected, body, _ in BODIES] == [said for *_, said in BODIES]
+
+
+@needs_node
+def test_k6s_script_has_the_same_rule_for_bodies(tmp_path: Path) -> None:
+    """Word for word."""
+    said = under_node(tmp_path, load(), table=[(expected, body) for expected, body, _ in BODIES])
+    assert said["lacking"] == [said for *_, said in BODIES]
+
+
+@needs_node
+def test_a_body_is_read_only_where_something_is_expected_of_it(tmp_path: Path) -> None:
+    """Otherwise it is thrown away, as bodies cost a generator most."""
+    requests = [
+        {"name": "a", "path": "/a", "expect_body": {"json_fields": {"ok": True}}}, {"name": "b", "path": "/b"},
+    ]  # fmt: skip
+    said = under_node(tmp_path, load(scenario={"requests": requests}))
+    assert {(one[3]["tags"]["name"], one[3]["responseType"]) for one in said["sent"]} == {("a", "text"), ("b", "none")}
+    assert said["checked"]
+    assert all(one == [True, {"name": "a"}] for one in said["checked"])
+
+
+@needs_node
+def test_a_headers_reference_is_followed_inside_the_script(tmp_path: Path) -> None:
+    """And one that leads nowhere ends it before the first request, without a value in what it says."""
+    headers = {"Authorization": {"env": "TOKEN", "prefix": "Bearer "}}
+    given = load(scenario={"requests": [{"name": "a", "path": "/a", "headers": headers}]}, generator={"where": "here"})
+    (variable,) = K6(given, "http://x").references()
+    said = under_node(tmp_path, given, **{variable: "s3cret\n"})
+    assert said["sent"][0][3]["headers"] == {"Authorization": "Bearer s3cret"}
+    (tmp_path / "second").mkdir()
+    with pytest.raises(AssertionError, match="what header Authorization refers to is empty") as failure:
+        under_node(tmp_path / "second", given, **{variable: "s3\x07cret"})
+    assert "\x07" not in str(failure.value)
+
+
+@needs_node
+def test_the_floor_is_told_in_one_line(tmp_path: Path) -> None:
+    """As many VUs as the load has, up to a hundred."""
+    said = under_node(tmp_path, load(scenario={"vus": 500}))
+    assert said["told"] == {"stdout": 'LB {"floor":{"med":1,"p(95)":2,"p(99)":3,"count":4}}\n'}
+    assert said["floor"]["scenarios"]["floor"]["vus"] == 100
