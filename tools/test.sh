@@ -21,6 +21,14 @@ if [ -n "$selected" ]; then
   echo "launchbook: only '$selected' is tested: the lab needs root on Debian, the pages need Chromium."
 fi
 
+if command -v npm >/dev/null; then
+  # k6's types and the compiler, for the test of our scripts for k6: exact versions, no script of theirs is run.
+  (cd tests/k6-types && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) ||
+    stop "npm could not install tests/k6-types"
+elif [ -n "${CI:-}" ]; then
+  stop "there is no npm, so our scripts for k6 can't be held against its types."
+fi
+
 if can_lab; then
   # The lab's programs and images, from the cache where they are there; 6 to 12 minutes where they are not.
   "$bin/lab" build

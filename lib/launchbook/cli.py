@@ -220,6 +220,18 @@ def load_verdict(
     raise typer.Exit(code)
 
 
+@app.command("load-testrun")
+def load_testrun(
+    parameters: Annotated[Path | None, typer.Argument(help="An environment's YAML.")] = None,
+    merge: Annotated[list[Path] | None, typer.Option(help="The runners' logs, in place of parameters.")] = None,
+) -> None:
+    """Write the scenario as a TestRun of k6-operator, as YAML; or with --merge put its runners' logs together as one
+    k6 summary for `load-verdict`."""
+    from launchbook.load.testrun import command
+
+    typer.echo(command(parameters, merge or ()))
+
+
 def main() -> NoReturn:
     """Runs the command; a LaunchbookError is one message on standard error and exit code 2."""
     try:

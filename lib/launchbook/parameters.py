@@ -288,8 +288,8 @@ class Load(Model):
                     )
         if self.scenario.script and self.engine == "locust":
             raise ValueError("scenario.script is for k6; engine locust needs scenario.requests")
-        if self.generator.pods > 1 and (here or self.engine == "k6"):
-            raise ValueError("generator.pods above 1 is for Locust in pods; k6 past one machine is a TestRun")
+        if self.generator.pods > 1 and here:
+            raise ValueError("generator.pods is for `where: pod`; here, `processes` says how many send load")
         return self
 
 

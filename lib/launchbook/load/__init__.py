@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from launchbook.display import Html, table
-from launchbook.load import judge, soak
+from launchbook.display import Html, escape, table
+from launchbook.load import floor, judge, soak
 from launchbook.load.act import execute
 from launchbook.load.charts import Moments, distribution, errors, heat, latency, throughput
 from launchbook.load.figures import TRENDS, Figure, trend
@@ -27,7 +27,7 @@ from launchbook.thresholds import parse
 
 __all__ = [
     "Judged", "Moments", "Result", "checks", "distribution", "document", "drift", "errors", "evaluate", "execute",
-    "heat", "judge", "latency", "moments", "results", "show_target", "target", "throughput", "write",
+    "heat", "judge", "latency", "moments", "results", "show_floor", "show_target", "target", "throughput", "write",
 ]  # fmt: skip
 
 
@@ -44,6 +44,7 @@ class Judged:
     findings: list[Finding]
     outcome: Outcome
     slopes: list[soak.Slope]
+    floor: str = ""  # what of the latency may be the generator's own, as a sentence
 
 
 def target(run: Run) -> dict[str, Any]:
@@ -64,10 +65,13 @@ def evaluate(run: Run, result: Result) -> Judged:
         tally, result.health, plan, thresholds, cores=result.cores, complete=result.complete, problem=result.problem,
         elapsed=last - first if result.window != (0.0, 0.0) else None,
     )  # fmt: skip
-    reasons += [*result.reasons, *judge.reasons(tally, plan, found)]
+    trends = trend(tally, TRENDS)
+    p95 = trends["p(95)"].value if "p(95)" in trends else None
+    reasons += [*result.reasons, *judge.reasons(tally, plan, found), *floor.doubts(result.floor, p95, found)]
     outcome = judge.outcome(tally.count, reasons, found)
     slopes = soak.slopes(tally, run.read("load/pods.parquet"))
-    return Judged(result, plan, tally, Tally.of(result.samples), trend(tally, TRENDS), reasons, found, outcome, slopes)
+    whole, says = Tally.of(result.samples), floor.say(result.floor, p95)
+    return Judged(result, plan, tally, whole, trends, reasons, found, outcome, slopes, says)
 
 
 def show_target(found: dict[str, Any]) -> Html:
@@ -89,6 +93,11 @@ def drift(judged: Judged) -> Html:
     return table(soak.table(judged.slopes), "What grows while the load lasts", badges=())
 
 
+def show_floor(judged: Judged) -> Html:
+    """What of the latency may be the generator's own."""
+    return Html(f"<p>{escape(judged.floor)}</p>", judged.floor)
+
+
 def checks(judged: Judged) -> list[Any]:
     """B.validity, B.threshold and B.soak."""
     kinds: Counter[str] = Counter()
@@ -108,6 +117,7 @@ def write(run: Run, judged: Judged, target: dict[str, Any]) -> str | None:
         "engine": judged.result.engine, "version": judged.result.version, "where": target["where"],
         "way": target["way"], "url": target["url"], "outcome": judged.outcome,
         "reasons": [r.__dict__ for r in judged.reasons], "began": judged.result.began,
+        "floor": dict(judged.result.floor or {}), "floor_says": judged.floor, "script": bool(run.parameters.load.scenario.script),
         "vus": judged.plan.vus, "think_time": judged.plan.think_time, "rate": judged.plan.rate,
     }  # fmt: skip
     text = document(

@@ -62,6 +62,8 @@ def choose(load: Load, url: str) -> Engine | str:
     `auto` takes k6 where it can: the one on PATH for a generator on this machine, generator.k6_image for a pod.
     """
     if load.generator.where == "pod":
+        if load.engine == "k6" and load.generator.pods > 1:
+            return "engine k6 in several pods is a TestRun, which `launchbook load-testrun` writes. Nothing was sent."
         if load.engine != "locust" and load.generator.k6_image and load.generator.pods == 1:
             return K6(load, url)
         if load.engine == "k6":

@@ -2,6 +2,8 @@
 // samples itself, without the warm-up.
 import http from 'k6/http';
 import { check, sleep } from 'k6';
+import exec from 'k6/execution';
+import { Counter } from 'k6/metrics';
 
 const scenario = JSON.parse(open('./scenario.json'));
 
@@ -9,6 +11,12 @@ const callbacks = scenario.requests.map((one) => http.expectedStatuses(...one.ex
 const headers = scenario.requests.map((one) =>
   Object.fromEntries(Object.entries(one.headers).map(([name, value]) => [name, header(name, value)])),
 );
+// Of several runners of a TestRun, which leave no samples, a histogram adds up exactly: a counter for each bucket of
+// histogram.py, up to a minute, and the warm-up is left out here, since nothing later could.
+const LEAST = 0.01;
+const LAST = bucket(60000);
+const counters = scenario.runners ? Array.from({ length: LAST + 1 }, (_, place) => new Counter(`launchbook_${place}`)) : [];
+const broken = scenario.runners ? new Counter('launchbook_failed') : null;
 const total = scenario.requests.reduce((sum, one) => sum + one.weight, 0);
 
 export const options = {
@@ -35,6 +43,18 @@ function executor({ vus, rate, stages, duration }) {
     return { executor: 'ramping-vus', startVUs: 0, stages: ramps, gracefulRampDown: gracefulStop, gracefulStop };
   }
   return { executor: 'constant-vus', vus, duration: `${duration}s`, gracefulStop };
+}
+
+export function bucket(ms) {
+  return ms <= LEAST ? 0 : Math.ceil(Math.log(ms / LEAST) / Math.log(1.02));
+}
+
+function count(ms, failed) {
+  if (!broken || exec.instance.currentTestRunDuration < 1000 * scenario.warmup) {
+    return;
+  }
+  counters[Math.min(bucket(ms), LAST)].add(1);
+  broken.add(failed ? 1 : 0);
 }
 
 // A header's value: as the scenario has it, or from the environment, where a reference put it.
@@ -92,15 +112,26 @@ export default function () {
     responseCallback: callbacks[place],
     responseType: one.expect_body ? 'text' : 'none',
   });
-  if (one.expect_body && one.expect_status.includes(answer.status)) {
+  let failed = !one.expect_status.includes(answer.status);
+  if (one.expect_body && !failed) {
+    failed = lacks(one.expect_body, answer.body) !== '';
     // A row of `checks` with the value 0: k6.py takes the request before it for a failed one.
-    check(answer, { body: () => lacks(one.expect_body, answer.body) === '' }, { name: one.name });
+    check(answer, { body: () => !failed }, { name: one.name });
   }
+  count(answer.timings.duration, failed);
   if (!scenario.rate) {
     sleep(scenario.think_time);
   }
 }
 
 export function handleSummary(data) {
+  if (scenario.runners) {
+    const at = (name) => (data.metrics[name] ? data.metrics[name].values.count : 0);
+    const hist = Object.fromEntries(counters.map((_, place) => [place, at(`launchbook_${place}`)]).filter(([, n]) => n));
+    const seconds = data.state.testRunDurationMs / 1000 - scenario.warmup;
+    const dropped = at('dropped_iterations');
+    const runner = { of: scenario.runners, hist, failed: at('launchbook_failed'), dropped, seconds };
+    return { stdout: `LB ${JSON.stringify({ runner })}\n` };
+  }
   return { [`${scenario.out}/summary.json`]: JSON.stringify(data) };
 }

@@ -109,7 +109,15 @@ def document(
         "",
         markdown_table(target_table(found, result)),
         "",
+        escape_markdown(about.get("floor_says", "")),
+        "",
     ]
+    if about.get("script"):
+        lines += [
+            "The script was the user's own: its think time, weights and checks are not known here, so nothing is said of "
+            "the rate that it could reach.",
+            "",
+        ]
     if plan.think_time and plan.rate is None:
         lines += [
             f"The loop is closed: {plan.vus:g} VUs with {plan.think_time:g} s think time send at most "

@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from launchbook.errors import ClusterError
 from launchbook.load import proof
+from launchbook.parameters import Load
 from launchbook.run import Run
 
 
@@ -19,10 +20,9 @@ def target(run: Run) -> dict[str, Any]:
     """
     load = run.parameters.load
     namespace, _, name = load.target.service.partition("/")
-    port = "" if load.target.port == 80 else f":{load.target.port}"
     found: dict[str, Any] = {
         "service": load.target.service, "where": load.generator.where, "endpoints": [], "problem": None,
-        "unproven": False, "way": "the Service's own name", "url": load.target.url or f"http://{name}.{namespace}.svc{port}",
+        "unproven": False, "way": "the Service's own name", "url": url_of(load),
     }  # fmt: skip
     try:
         service = run.cluster.get("Service", name, namespace)
@@ -38,6 +38,13 @@ def target(run: Run) -> dict[str, Any]:
         found["problem"] = f"What the target is could not be read: {error}"
     found["unproven"] = bool(found["problem"])
     return found
+
+
+def url_of(load: Load) -> str:
+    """What the parameters name, or the Service's own name."""
+    namespace, _, name = load.target.service.partition("/")
+    port = "" if load.target.port == 80 else f":{load.target.port}"
+    return load.target.url or f"http://{name}.{namespace}.svc{port}"
 
 
 def _endpoints(run: Run, namespace: str, name: str) -> list[str]:

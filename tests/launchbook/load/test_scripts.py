@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from launchbook.load.bodies import lacks
+from launchbook.load.histogram import bucket
 from launchbook.load.k6 import K6
+from launchbook.load.testrun import LostRunner, manifests, merged
 from launchbook.parameters import Load
 
 TYPES = Path(__file__).parents[2] / "k6-types"
@@ -50,7 +52,9 @@ export async function resolve(name, context, next) {
   const ours = {
     'k6': 'export const sleep = (s) => globalThis.slept.push(s);' +
       'export const check = (answer, checks, tags) => globalThis.checked.push([checks.body(), tags]);',
-    'k6/execution': 'export default { test: {} };',
+    'k6/execution': 'export default { test: {}, instance: { get currentTestRunDuration() { return globalThis.passed; } } };',
+    'k6/metrics': 'export class Counter { constructor(name) { this.name = name; } ' +
+      'add(n) { globalThis.counted[this.name] = (globalThis.counted[this.name] || 0) + n; } }',
     'k6/http': `+'`'+`export default { expectedStatuses: (...all) => all, request: (...all) => { globalThis.sent.push(all); return globalThis.answer; } };`+'`'+`,
   };
   return name in ours
@@ -58,25 +62,30 @@ export async function resolve(name, context, next) {
 }`;
 register('data:text/javascript,' + encodeURIComponent(hooks));
 globalThis.sent = []; globalThis.slept = []; globalThis.checked = []; globalThis.__ENV = { ...process.env };
-globalThis.answer = { status: 200, body: '{"ok":true}' };
+globalThis.counted = {}; globalThis.passed = 0;
+globalThis.answer = { timings: { duration: 3.3 }, status: 200, body: '{"ok":true}' };
 globalThis.open = (name) => readFileSync(name, 'utf8');
 const script = await import(process.cwd() + '/generator.mjs');
-for (let n = 0; n < 1000; n++) script.default();
-const summary = script.handleSummary({ metrics: {} });
+for (let n = 0; n < 1000; n++) { globalThis.passed = 10 * n; script.default(); }
+const values = Object.fromEntries(Object.entries(counted).map(([name, count]) => [name, { values: { count } }]));
+const summary = script.handleSummary({ metrics: values, ...(Object.keys(values).length ? { state: { testRunDurationMs: 1e4 } } : {}) });
 const table = JSON.parse(readFileSync('table.json', 'utf8'));
 const lacking = table.map(([expected, body]) => script.lacks(expected, body));
 const floor = await import(process.cwd() + '/floor.mjs');
 const told = floor.handleSummary({ metrics: { http_req_duration: { values: { med: 1, 'p(95)': 2, 'p(99)': 3, count: 4 } } } });
-console.log(JSON.stringify({ options: script.options, sent, slept, summary, checked, lacking, told, floor: floor.options }));
+console.log(JSON.stringify({ buckets: [0, 0.01, 0.02, 3.3, 59999].map(script.bucket), options: script.options, sent, slept, summary, checked, lacking, told, floor: floor.options }));
 """
 
 
-def under_node(folder: Path, given: Load, table: Any = (), **environment: str) -> Any:
+def under_node(folder: Path, given: Load, table: Any = (), runners: int = 0, **environment: str) -> Any:
     engine = K6(given, "http://api.ns.svc")
     for name, text in engine.files("/tmp").items():
         (folder / name).write_text(text)
     for name in ("generator", "floor"):
         (folder / f"{name}.js").rename(folder / f"{name}.mjs")
+    if runners:
+        (config, _) = manifests(given, "http://api.ns.svc")
+        (folder / "scenario.json").write_text(config["data"]["scenario.json"])
     (folder / "table.json").write_text(json.dumps(table))
     (folder / "main.mjs").write_text(NODE)
     done = subprocess.run(
@@ -197,3 +206,73 @@ def test_the_floor_is_told_in_one_line(tmp_path: Path) -> None:
     said = under_node(tmp_path, load(scenario={"vus": 500}))
     assert said["told"] == {"stdout": 'LB {"floor":{"med":1,"p(95)":2,"p(99)":3,"count":4}}\n'}
     assert said["floor"]["scenarios"]["floor"]["vus"] == 100
+
+
+def several(**scenario: Any) -> Load:
+    generator = {"pods": 2, "k6_image": "grafana/k6:1.3.0", "cpu": "2"}
+    return load(generator=generator, scenario={"warmup": "5s", **scenario})
+
+
+@needs_node
+def test_a_runner_tells_counts_that_add_up(tmp_path: Path) -> None:
+    """After the warm-up, in the buckets of histogram.py; two runners' lines make one summary, one line none."""
+    said = under_node(tmp_path, several(requests=[{"name": "a", "path": "/a", "expect_status": [201]}]), runners=2)
+    assert said["buckets"] == [bucket(ms) for ms in (0, 0.01, 0.02, 3.3, 59999)]
+    line = said["summary"]["stdout"].strip()
+    runner = json.loads(line[3:])["runner"]
+    assert runner == {"of": 2, "hist": {str(bucket(3.3)): 500}, "failed": 500, "dropped": 0, "seconds": 5}
+    whole = merged(["time=… level=info", line, line])["metrics"]
+    assert whole["http_reqs"]["values"] == {"count": 1000, "rate": 200.0}
+    assert whole["http_req_failed"]["values"] == {"rate": 1.0, "passes": 1000, "fails": 0}
+    assert whole["http_req_duration"]["values"]["p(95)"] == pytest.approx(3.3, rel=0.01)
+    with pytest.raises(LostRunner, match="1 of 2 runners said what they measured"):
+        merged([line])
+    with pytest.raises(LostRunner, match="0 of some runners"):
+        merged([])
+
+
+# What k6-operator documents for a TestRun (docs/crd-generated.md), as far as it goes here: a type, or fields by name.
+_POD: dict[str, Any] = {
+    "image": str, "automountServiceAccountToken": str, "env": list, "resources": dict, "securityContext": dict,
+    "containerSecurityContext": dict, "nodeSelector": dict, "tolerations": list, "metadata": dict, "envFrom": list,
+    "volumes": list, "volumeMounts": list, "initContainers": list, "serviceAccountName": str,
+}  # fmt: skip
+_SPEC: dict[str, Any] = {
+    "parallelism": int, "separate": bool, "arguments": str, "quiet": str, "paused": str, "cleanup": str,
+    "script": {"configMap": {"name": str, "file": str}, "volumeClaim": dict, "localFile": str},
+    "runner": _POD, "initializer": _POD, "starter": _POD,
+}  # fmt: skip
+_REQUIRED = ("parallelism", "script")
+
+
+def misfits(value: Any, fields: Any, at: str = "spec") -> list[str]:
+    """Fields that aren't documented, or of another type."""
+    if isinstance(fields, type):
+        right = isinstance(value, fields) and (fields is bool or not isinstance(value, bool))
+        return [] if right else [f"{at} is no {fields.__name__}"]
+    if not isinstance(value, dict):
+        return [f"{at} is no object"]
+    unknown = [f"{at}.{name} is not documented" for name in value if name not in fields]
+    return unknown + [m for n, v in value.items() if n in fields for m in misfits(v, fields[n], f"{at}.{n}")]
+
+
+def test_the_testrun_fits_its_definition() -> None:
+    """Field by field; a secret is a reference in it, and the check sees a wrong field."""
+    headers = {"Authorization": {"secret": "token/key", "prefix": "Bearer "}}
+    config, made = manifests(several(requests=[{"name": "a", "path": "/a", "headers": headers}]), "http://api.ns.svc")
+    spec = made["spec"]
+    assert (made["apiVersion"], made["kind"]) == ("k6.io/v1alpha1", "TestRun")
+    assert misfits(spec, _SPEC) == []
+    assert all(name in spec for name in _REQUIRED)
+    assert spec["parallelism"] == 2
+    assert spec["script"]["configMap"] == {"name": config["metadata"]["name"], "file": "generator.js"}
+    assert set(config["data"]) == {"generator.js", "scenario.json", "k6.json"}
+    (variable,) = spec["runner"]["env"]
+    assert variable["valueFrom"] == {"secretKeyRef": {"name": "token", "key": "key"}}
+    assert (
+        json.loads(config["data"]["scenario.json"])["requests"][0]["headers"]["Authorization"]["variable"]
+        == variable["name"]
+    )
+    assert misfits({**spec, "parallelism": "2", "replicas": 2}, _SPEC) == [
+        "spec.replicas is not documented", "spec.parallelism is no int",
+    ]  # fmt: skip

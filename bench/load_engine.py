@@ -1,0 +1,145 @@
+"""The load engine beside its peers: Locust on two cores beside one plain process, a run under the runbook beside the same
+engine alone, and samples written beside samples thrown away. Everything goes to a null target on loopback.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from launchbook.folder import RunFolder
+from launchbook.load import here
+from launchbook.load.locust import Locust
+from launchbook.load.result import Result
+from launchbook.load.samples import from_generator
+from launchbook.parameters import Load
+
+SATURATED = 1.4  # times the rate of one plain process, on two cores
+RATE, P95 = 0.02, 0.10  # by which a run under the runbook may differ from the engine alone
+WRITING = 0.03  # of the rate, that writing samples may cost
+PAIRS = 5
+SECONDS = 6
+_NULL = Path(here.__file__).with_name("null.py")
+_LISTENER = "@events.request.add_listener\ndef _seen("
+PLAIN = """
+from locust import FastHttpUser, constant, task
+class User(FastHttpUser):
+    wait_time = constant(0)
+    @task
+    def ask(self):
+        self.client.get("/")
+"""
+
+
+class _Run:
+    """What here.send() needs of a run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files = RunFolder(folder)
+        self.label: dict[str, str] = {}
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def progress(self, *_: Any) -> None:
+        """Nobody reads it."""
+
+    def at_exit(self, _: Any) -> None:
+        """here.send() ends its own process."""
+
+
+@contextmanager
+def _null() -> Iterator[str]:
+    with subprocess.Popen([sys.executable, _NULL, "0"], stdout=subprocess.PIPE) as server:
+        assert server.stdout
+        try:
+            yield f"http://127.0.0.1:{int(server.stdout.readline())}"
+        finally:
+            server.kill()
+
+
+def _engine(url: str, *, vus: int, think_time: float, processes: int) -> Locust:
+    scenario = {
+        "requests": [{"name": "null", "path": "/"}], "vus": vus, "think_time": think_time, "duration": SECONDS, "warmup": 1,
+    }  # fmt: skip
+    generator = {"where": "here", "processes": processes}
+    load = {"target": {"service": "none/none"}, "scenario": scenario, "generator": generator}
+    return Locust(Load.model_validate(load), url, python=sys.executable)
+
+
+def _settled(samples: pd.DataFrame) -> tuple[float, float]:
+    """(requests/s, p95 in ms) of the part between a second after the start and a second before the end."""
+    since = samples["start"] - samples["start"].min()
+    kept = samples[(since >= 1) & (since < SECONDS)]
+    return len(kept) / (SECONDS - 1), float(kept["ms"].quantile(0.95))
+
+
+def _under_the_runbook(engine: Locust) -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        result = Result("locust")
+        here.send(_Run(Path(folder)), engine, SECONDS + 1.0, result)  # type: ignore[arg-type]
+        if not result.complete:
+            raise SystemExit(f"bench: {result.problem}")
+        return _settled(result.samples)
+
+
+def _alone(engine: Locust) -> tuple[float, float]:
+    """The same command line with nobody who watches."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in engine.files(folder).items():
+            Path(folder, name).write_text(text)
+        environment = {"PATH": os.environ["PATH"], **engine.environment(folder)}
+        subprocess.run(engine.command(folder, folder), cwd=folder, env=environment, check=True, capture_output=True)
+        parts = [from_generator(Path(folder, name).read_bytes()) for name in engine.outputs]
+        return _settled(pd.concat(parts))
+
+
+def _counted(engine: Locust, text: str) -> float:
+    """Requests/s that Locust itself counted under a locustfile of this text, after its own start."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, own in engine.files(folder).items():
+            Path(folder, name).write_text(own)
+        Path(folder, "generator.py").write_text(text)
+        environment = {"PATH": os.environ["PATH"], **engine.environment(folder)}
+        command = [*engine.command(folder, folder), "--csv", f"{folder}/own", "-H", engine.url]
+        subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True)
+        stats = pd.read_csv(Path(folder, "own_stats.csv"))
+        return float(stats.loc[stats["Name"] == "Aggregated", "Requests/s"].iloc[0])
+
+
+def rows() -> list[list[Any]]:
+    """[work, measured, against, ratio, limit] for each figure."""
+    with _null() as url:
+        one, two = (_engine(url, vus=64, think_time=0, processes=n) for n in (1, 2))
+        ours = (one.files("")["generator.py"], one.files("")["generator.py"].replace(_LISTENER, "def _seen("))
+        assert ours[0] != ours[1]
+        saturated = [(_counted(two, ours[0]), _counted(one, PLAIN)) for _ in range(3)]
+        written = [(_counted(one, ours[0]), _counted(one, ours[1])) for _ in range(PAIRS)]
+        steady = _engine(url, vus=20, think_time=0.05, processes=1)
+        pairs = [(_under_the_runbook(steady), _alone(steady)) for _ in range(PAIRS)]
+    return [
+        _row("Locust engine saturated on two cores, requests/s (one plain process)", saturated, f">= {SATURATED}"),
+        _row("rate under the runbook, requests/s (engine alone)", [(a[0], b[0]) for a, b in pairs], f"1 ± {RATE}"),
+        _row("p95 under the runbook, ms (engine alone)", [(a[1], b[1]) for a, b in pairs], f"1 ± {P95}"),
+        _row("saturated rate with samples written, requests/s (thrown away)", written, f">= {1 - WRITING}"),
+    ]
+
+
+def _row(work: str, pairs: list[tuple[float, float]], limit: str) -> list[Any]:
+    measured, against = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return [work, f"{measured:.4g}", f"{against:.4g}", f"{measured / against:.3f}", limit]
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(*row, sep="  |  ")
