@@ -4,13 +4,14 @@ engine alone, and samples written beside samples thrown away. Everything goes to
 
 from __future__ import annotations
 
+import asyncio
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,13 +60,28 @@ class _Run:
 
 
 @contextmanager
-def _null() -> Iterator[str]:
-    with subprocess.Popen([sys.executable, _NULL, "0"], stdout=subprocess.PIPE) as server:
+def _target(*command: str) -> Iterator[str]:
+    with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE) as server:
         assert server.stdout
         try:
             yield f"http://127.0.0.1:{int(server.stdout.readline())}"
         finally:
             server.kill()
+
+
+async def _slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError, asyncio.IncompleteReadError):
+        while True:
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.02)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    writer.close()
+
+
+async def _serve() -> None:
+    server = await asyncio.start_server(_slow, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.sleep(1e9)
 
 
 def _engine(url: str, *, vus: int, think_time: float, processes: int) -> Locust:
@@ -119,12 +135,14 @@ def _counted(engine: Locust, text: str) -> float:
 
 def rows() -> list[list[Any]]:
     """[work, measured, against, ratio, limit] for each figure."""
-    with _null() as url:
+    with _target(str(_NULL), "0") as url:
         one, two = (_engine(url, vus=64, think_time=0, processes=n) for n in (1, 2))
         ours = (one.files("")["generator.py"], one.files("")["generator.py"].replace(_LISTENER, "def _seen("))
         assert ours[0] != ours[1]
         saturated = [(_counted(two, ours[0]), _counted(one, PLAIN)) for _ in range(3)]
         written = [(_counted(one, ours[0]), _counted(one, ours[1])) for _ in range(PAIRS)]
+    # Against a target that does nothing, the p95 would be the scheduler's alone.
+    with _target("-m", "bench.load_engine", "serve") as url:
         steady = _engine(url, vus=20, think_time=0.05, processes=1)
         pairs = [(_under_the_runbook(steady), _alone(steady)) for _ in range(PAIRS)]
     return [
@@ -141,5 +159,7 @@ def _row(work: str, pairs: list[tuple[float, float]], limit: str) -> list[Any]:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        asyncio.run(_serve())
     for row in rows():
         print(*row, sep="  |  ")

@@ -235,7 +235,7 @@ def test_an_api_that_fails_two_in_a_hundred_is_found(launch: Launch) -> None:
 
 def test_a_starved_generator_is_invalid_and_fails_nobody(launch: Launch) -> None:
     """Its figures are its own: UNKNOWN, with that reason, and no threshold judged."""
-    verdict = launch(None, "AB", {"load.generator.cpu": "150m"})
+    verdict = launch(None, "AB", {"load.generator.cpu": "80m"})
     found = bad(verdict)
     assert found[("B.validity", "load")] == "UNKNOWN"
     assert "The generator" in because(verdict, "B.validity", "load")

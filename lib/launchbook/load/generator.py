@@ -1,27 +1,29 @@
 """What Locust runs, in a pod or on this machine: this file itself, with scenario.json beside it.
 
-Imports nothing of launchbook but two files that stand beside it. Each process that sends load says once a second on
-standard output how it is (JSON: worker, second, requests, failed, users, cpu, lag, hist) and writes one gzipped CSV of
-every request, samples-<worker>.csv.gz in OUT, flushed each second: who ends it loses the last second. A master says how
-it is, too. Before anything else the latency floor is measured against the null target at NULL, where one is named.
+Imports nothing of launchbook but what stands beside it. Of each process that sends load, its writer says once a second on
+standard output how it is (JSON: worker, second, requests, failed, users, cpu, lag, hist) and keeps every request in
+samples-<worker>.csv.gz in OUT, flushed each second: who ends it loses the last second. A master says how it is, too.
+Before anything else the latency floor is measured against the null target at NULL, where one is named.
 """
 
 from __future__ import annotations
 
-import gzip
+import gc
 import json
+import marshal
 import os
 import random
 import resource
 import socket
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import bodies  # type: ignore[import-not-found,unused-ignore]
 import gevent
-import histogram  # type: ignore[import-not-found,unused-ignore]
 import locust
 from gevent.event import Event
 from locust import LoadTestShape, constant, constant_throughput, events
@@ -35,10 +37,10 @@ OUT = Path(os.environ.get("OUT", "/tmp"))
 _TICK = 0.05  # s, between two looks at the clock: what is late by more was kept waiting by a busy generator
 _FLOOR = 1.0  # s, for which the null target is asked
 _FLOOR_USERS = 100  # the most that ask it
-_DISK = 74  # exit code where samples can't be written: EX_IOERR of sysexits.h
+_DISK = 74  # exit code where samples can't be written, as the writer's
 
-_rows: list[str] = []
-_durations: list[float] = []
+_rows: list[Any] = []  # start, ms, name, status, error, and the next request's
+_names = {one["name"]: one["name"].replace(",", " ") for one in SCENARIO["requests"]}
 _lags: list[float] = []
 _trouble: list[str] = []
 _secrets: list[str] = []
@@ -126,19 +128,11 @@ if SCENARIO["stages"]:
 
 
 @events.request.add_listener
-def _seen(
-    request_type: str,
-    name: str,
-    response_time: float,
-    exception: Any,
-    start_time: float,
-    response: Any = None,
-    **_: Any,
-) -> None:
-    status = getattr(response, "status_code", 0) or 0
-    error = "" if exception is None else _kind(exception)
-    _rows.append(f"{start_time:.3f},{response_time:.3f},{name.replace(',', ' ')},{status},{int(bool(error))},{error}")
-    _durations.append(response_time)
+def _seen(name: str, response_time: float, exception: Any, start_time: float, response: Any = None, **_: Any) -> None:
+    # Every microsecond here is taken from the rate: what can be done later is the writer's.
+    status = response.status_code if response is not None else 0
+    # One flat list: tuples that stay are work for the garbage collector.
+    _rows.extend((start_time, response_time, _names[name], status, _kind(exception) if exception else ""))
 
 
 def _kind(exception: Any) -> str:
@@ -209,48 +203,47 @@ def _watch_the_clock() -> None:
 
 
 def _report(runner: Any, worker: int | None) -> None:
-    """Writes what the last second gave, to the file and to standard output. worker: None for a master."""
+    """Once a second: how this process is, and what it sent, to its writer. worker: None for a master."""
     if worker is None:
-        return _tell(runner, {"worker": "master"}, None)
-    written = 0
+        for told, _ in _batches({"worker": "master"}):
+            told.pop("passed")
+            _say(**told)
+        return
+    command = [sys.executable, HERE / "writer.py", OUT / f"samples-{worker}.csv.gz", str(worker)]
+    writer = subprocess.Popen(command, stdin=subprocess.PIPE)
+    assert writer.stdin is not None
     try:
-        with gzip.open(OUT / f"samples-{worker}.csv.gz", "wt", compresslevel=1) as file:
-            file.write("start,ms,name,status,failed,error\n")
-            written = _tell(runner, {"worker": worker}, file)
-    except OSError as error:
+        for told, rows in _batches({"worker": worker}):
+            if told:
+                told["users"] = runner.user_count
+            writer.stdin.write(marshal.dumps((told, rows)))
+            writer.stdin.flush()
+        writer.stdin.write(marshal.dumps(None))
+        writer.stdin.close()
+    except OSError:
+        pass  # the writer has ended, and said why
+    if writer.wait() != 0 and not _over.is_set():
         # Without this the rows would stay in memory, and the run would look whole.
-        _trouble.append(f"samples can't be written: {error.strerror or error}")
-        _say(worker=worker, trouble=_trouble[0])
+        _trouble.append("samples can't be written")
         gevent.spawn(runner.quit)
-        return None
-    _say(worker=worker, whole=True, count=written)
-    return None
 
 
-def _tell(runner: Any, told: dict[str, Any], file: Any) -> int:
-    busy, written = _cpu(), 0
-    while True:
+def _batches(who: dict[str, Any]) -> Iterator[tuple[dict[str, Any], list[Any]]]:
+    """(what to tell, rows) of each second; nothing to tell where it was a short one, at the end."""
+    busy, over = _cpu(), False
+    while not over:
         began = time.time()
         over = _over.wait(timeout=1.0)  # users that are being stopped still finish their requests
         rows, _rows[:] = list(_rows), []
-        durations, _durations[:] = list(_durations), []
         lags, _lags[:] = list(_lags), []
-        if file is not None:
-            file.write("".join(f"{row}\n" for row in rows))
-            file.flush()
-        written += len(rows)
         cpu, busy = _cpu() - busy, _cpu()
-        sent = {} if file is None else {
-            "requests": len(rows), "failed": sum(row.split(",")[4] == "1" for row in rows), "users": runner.user_count,
-            "hist": histogram.count(durations),
-        }  # fmt: skip
         passed = time.time() - began
-        if passed > 0.5:
-            _say(
-                **told, second=round(began, 3), cpu=round(cpu / passed, 4), lag=round(max(lags, default=0.0), 4), **sent
-            )
-        if over:
-            return written
+        told = {
+            **who, "second": round(began, 3), "cpu": round(cpu / passed, 4), "lag": round(max(lags, default=0.0), 4),
+            "passed": passed,
+        }  # fmt: skip
+        if passed > 0.5 or "master" not in who.values():
+            yield told if passed > 0.5 else {}, rows
 
 
 def _cpu() -> float:
@@ -264,6 +257,9 @@ _reporter: list[Any] = []
 @events.test_start.add_listener
 def _begin(environment: Any, **_: Any) -> None:
     runner = environment.runner
+    # What is loaded by now stays: a full collection over it would stop every user for some 50 ms.
+    gc.collect()
+    gc.freeze()
     gevent.spawn(_watch_the_clock)
     worker = None if isinstance(runner, MasterRunner) else getattr(runner, "worker_index", 0)
     _reporter.append(gevent.spawn(_report, runner, worker))

@@ -31,7 +31,7 @@ for attempt in range(5):
         print(error, flush=True); time.sleep(1)
 sys.exit(1)
 """
-_BESIDE = ("generator.py", "bodies.py", "histogram.py", "null.py")
+_BESIDE = ("generator.py", "bodies.py", "histogram.py", "null.py", "writer.py")
 PORT = 5557  # on which a master listens for its workers: Locust's own default
 
 
