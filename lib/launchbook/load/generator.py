@@ -254,6 +254,13 @@ def _cpu() -> float:
 _reporter: list[Any] = []
 
 
+@events.init.add_listener
+def _forget(environment: Any, **_: Any) -> None:
+    # Locust's own history of percentiles would grow as long as a soak lasts; here every request is kept on disk.
+    for stats in (environment.stats, environment.stats.total):
+        stats.use_response_times_cache = False
+
+
 @events.test_start.add_listener
 def _begin(environment: Any, **_: Any) -> None:
     runner = environment.runner
