@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.row import Row
 from launchbook.folder import RunFolder
 from launchbook.load import here
 from launchbook.load.locust import Locust
@@ -133,33 +134,35 @@ def _counted(engine: Locust, text: str) -> float:
         return float(stats.loc[stats["Name"] == "Aggregated", "Requests/s"].iloc[0])
 
 
-def rows() -> list[list[Any]]:
-    """[work, measured, against, ratio, limit] for each figure."""
+def rows() -> list[Row]:
+    """Medians of pairs, one run right after the other."""
     with _target(str(_NULL), "0") as url:
         one, two = (_engine(url, vus=64, think_time=0, processes=n) for n in (1, 2))
-        ours = (one.files("")["generator.py"], one.files("")["generator.py"].replace(_LISTENER, "def _seen("))
-        assert ours[0] != ours[1]
-        saturated = [(_counted(two, ours[0]), _counted(one, PLAIN)) for _ in range(3)]
-        written = [(_counted(one, ours[0]), _counted(one, ours[1])) for _ in range(PAIRS)]
+        text = one.files("")["generator.py"]
+        silent = text.replace(_LISTENER, "def _seen(")
+        assert text != silent
+        saturated = [(_counted(two, text), _counted(one, PLAIN)) for _ in range(3)]
+        written = [(_counted(one, text), _counted(one, silent)) for _ in range(PAIRS)]
     # Against a target that does nothing, the p95 would be the scheduler's alone.
     with _target("-m", "bench.load_engine", "serve") as url:
         steady = _engine(url, vus=20, think_time=0.05, processes=1)
         pairs = [(_under_the_runbook(steady), _alone(steady)) for _ in range(PAIRS)]
+    rate, p95 = ([(ours[n], alone[n]) for ours, alone in pairs] for n in (0, 1))
+    alone = "the same engine alone"
     return [
-        _row("Locust engine saturated on two cores, requests/s (one plain process)", saturated, f">= {SATURATED}"),
-        _row("rate under the runbook, requests/s (engine alone)", [(a[0], b[0]) for a, b in pairs], f"1 ± {RATE}"),
-        _row("p95 under the runbook, ms (engine alone)", [(a[1], b[1]) for a, b in pairs], f"1 ± {P95}"),
-        _row("saturated rate with samples written, requests/s (thrown away)", written, f">= {1 - WRITING}"),
-    ]
+        _row("Locust engine saturated on two cores", saturated, "/s", "one plain Locust process", SATURATED, at_least=True),
+        _row("rate of a run under the runbook", rate, "/s", alone, 1 - RATE, at_least=True),
+        _row("p95 of a run under the runbook", p95, "ms", alone, 1 + P95),
+        _row("saturated rate with samples written", written, "/s", "samples thrown away", 1 - WRITING, at_least=True),
+    ]  # fmt: skip
 
 
-def _row(work: str, pairs: list[tuple[float, float]], limit: str) -> list[Any]:
+def _row(
+    work: str, pairs: list[tuple[float, float]], unit: str, peer: str, limit: float, *, at_least: bool = False
+) -> Row:
     measured, against = (statistics.median(side) for side in zip(*pairs, strict=True))
-    return [work, f"{measured:.4g}", f"{against:.4g}", f"{measured / against:.3f}", limit]
+    return Row(work, measured, against, unit, peer, limit, at_least)
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] == ["serve"]:
-        asyncio.run(_serve())
-    for row in rows():
-        print(*row, sep="  |  ")
+if __name__ == "__main__" and sys.argv[1:] == ["serve"]:
+    asyncio.run(_serve())
