@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from launchbook.interact import Confirmation
 
@@ -24,3 +26,18 @@ def test_a_confirmation(
     assert confirmation.given is given
     confirmation._ipython_display_()
     assert said in capsys.readouterr().out
+
+
+def test_a_panel_leaves_in_the_saved_notebook_what_it_said_last() -> None:
+    """As HTML that needs no widget: a real kernel, and what nbclient saves of it."""
+    source = (
+        "from launchbook.display import Html\nfrom launchbook.interact import Panel\npanel = Panel()\n"
+        "for n in range(3):\n    panel.update(Html(f'<p>{n} requests/s</p>', f'{n} requests/s'))\n"
+    )
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source), nbformat.v4.new_code_cell("panel.close()")]
+    )
+    NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    outputs = [one["data"] for one in notebook.cells[0]["outputs"] if "data" in one]
+    assert [one for one in outputs if "application/vnd.jupyter.widget-view+json" in one]
+    assert [one["text/html"] for one in outputs if "text/html" in one] == ["<p>2 requests/s</p>"]
