@@ -178,15 +178,18 @@ class Request(Model):
     expect_status: tuple[int, ...] = (200,)  # another status counts as a failed request
     expect_body: BodyCheck | None = None
 
-    @field_validator("headers")
+    @field_validator("headers", mode="before")
     @classmethod
-    def _no_value_that_opens_doors(cls, headers: dict[str, Any]) -> dict[str, Any]:
-        for name, value in headers.items():
-            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+    def _no_value_that_opens_doors(cls, headers: Any) -> Any:
+        for name, value in headers.items() if isinstance(headers, dict) else ():
+            # Before the model, whose message would show what was found.
+            if isinstance(value, dict) and len(value.keys() & {"secret", "env"}) != 1:
+                raise ValueError(f"{name} is a text, `{{secret: name/key}}` or `{{env: VARIABLE}}`")
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", str(name)):
                 raise ValueError(f"{name!r} is no name of a header")
-            if name.lower() == "host":
+            if str(name).lower() == "host":
                 raise ValueError("Host would send the request to another site than the audited Service")
-            if isinstance(value, str) and name.lower() in _CREDENTIALS:
+            if isinstance(value, str) and str(name).lower() in _CREDENTIALS:
                 raise ValueError(
                     f"{name} needs a reference, since a run keeps its parameters: "
                     f"`{name}: {{secret: name/key}}` in a pod, `{name}: {{env: VARIABLE}}` here"

@@ -392,6 +392,7 @@ def test_a_generator_that_can_not_write_says_so(
     [
         ({"Authorization": "Bearer abc"}, "needs a reference"), ({"Host": "other"}, "another site"),
         ({"a b": "c"}, "no name of a header"), ({"X-A": {"secret": "name/key"}}, "only a generator in a pod can read"),
+        ({"X-A": {"value": "abc"}}, "X-A is a text, `{secret: name/key}` or `{env: VARIABLE}`"),
     ],
 )  # fmt: skip
 def test_headers_that_can_not_be_sent_are_refused(headers: Any, said: str) -> None:
