@@ -17,7 +17,16 @@ from runs import environment, notebooks
 
 pytestmark = pytest.mark.browser
 
-CELLS = {"A": ["run.confirm()", "print('may apply:', run.allowed('apply'))"]}
+PANEL = """
+import time
+from launchbook.display import Html
+from launchbook.interact import Panel
+panel = Panel()
+for n in range(600):
+    panel.update(Html(f"<p>{n} requests/s</p>", ""))
+    time.sleep(0.1)
+"""
+CELLS = {"A": ["run.confirm()", "print('may apply:', run.allowed('apply'))"], "B": [PANEL]}
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -40,7 +49,11 @@ def address(tmp_path: Path) -> Iterator[str]:
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", SCRIPT, tmp_path], stdout=file, stderr=file, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(helpers), "BROWSER": "true"},
+            env={
+                **os.environ, "PYTHONPATH": str(helpers), "BROWSER": "true",
+                # Which tabs were open is remembered, and would come back in the next test.
+                "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
+            },
         )  # fmt: skip
     try:
         deadline = time.monotonic() + 90
@@ -83,3 +96,22 @@ def test_a_protected_environment_asks_for_its_name(address: str) -> None:
         expect(outputs).to_contain_text("may apply: True", timeout=30_000)
         browser.close()
     assert not [url for url in asked if not url.startswith((base, "data:", "blob:"))]
+
+
+def test_figures_change_while_a_cell_runs(address: str) -> None:
+    """The live view of a load: the widget shows one second after the other."""
+    base, _, token = address.partition("/lab?token=")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 1400})
+        page.goto(f"{base}/lab/tree/B-load-test.ipynb?token={token}")
+        page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").first.click(timeout=60_000)
+        expect(
+            page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator[data-status=idle]")
+        ).to_be_visible(timeout=60_000)
+        _execute(page, 5)
+        live = page.locator(".widget-html")
+        live.wait_for(timeout=60_000)
+        first = live.inner_text()
+        assert re.fullmatch(r"\s*\d+ requests/s\s*", first)
+        expect(live).not_to_have_text(first, timeout=30_000)
