@@ -40,7 +40,6 @@ _FLOOR_USERS = 100  # the most that ask it
 _DISK = 74  # exit code where samples can't be written, as the writer's
 
 _rows: list[Any] = []  # start, ms, name, status, error, and the next request's
-_names = {one["name"]: one["name"].replace(",", " ") for one in SCENARIO["requests"]}
 _lags: list[float] = []
 _trouble: list[str] = []
 _secrets: list[str] = []
@@ -81,12 +80,13 @@ def _request(one: dict[str, Any]) -> Any:
     body = one["body"]
     sent = {"json": body} if isinstance(body, (dict, list)) else {"data": body}
     # As k6 has it: no compression unless asked for, and no cookie from one iteration to the next.
+    name = one["name"].replace(",", " ")
     headers = {"Accept-Encoding": "identity", **{n: _header(n, v) for n, v in one["headers"].items()}}
 
     def send(user: User) -> None:
         user.client.cookiejar.clear()
         with user.client.request(
-            one["method"], one["path"], name=one["name"], headers=headers, catch_response=True,
+            one["method"], one["path"], name=name, headers=headers, catch_response=True,
             allow_redirects=False, **sent,
         ) as response:  # fmt: skip
             if response.status_code in one["expect_status"]:
@@ -128,11 +128,10 @@ if SCENARIO["stages"]:
 
 
 @events.request.add_listener
-def _seen(name: str, response_time: float, exception: Any, start_time: float, response: Any = None, **_: Any) -> None:
+def _seen(name: str, response_time: float, exception: Any, start_time: float, response: Any, **_: Any) -> None:
     # Every microsecond here is taken from the rate: what can be done later is the writer's.
-    status = response.status_code if response is not None else 0
     # One flat list: tuples that stay are work for the garbage collector.
-    _rows.extend((start_time, response_time, _names[name], status, _kind(exception) if exception else ""))
+    _rows.extend((start_time, response_time, name, response.status_code, _kind(exception) if exception else ""))
 
 
 def _kind(exception: Any) -> str:

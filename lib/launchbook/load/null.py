@@ -28,6 +28,9 @@ class Null:
             data = self._connection.recv(65536)
             if not data:
                 return False
+            if not self._seen and data.startswith(b"GET ") and data.find(_BREAK) == len(data) - 4:
+                self._connection.send(_ANSWER)  # one whole request without a body: nearly every one
+                return True
             self._seen += data
             while _BREAK in self._seen:
                 head, rest = self._seen.split(_BREAK, 1)
