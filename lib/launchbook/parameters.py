@@ -254,7 +254,9 @@ class Generator(Model):
     k6_image: str | None = None  # a pod runs k6 only where this names an image
     cpu: str = "1"
     memory: str = "512Mi"
-    processes: int | None = Field(None, ge=1, le=64)  # Locust's in each pod, or here; None: one a whole core
+    processes: int | None = Field(
+        None, ge=1, le=64
+    )  # Locust's in each pod, or here; None: one for each 1000 requests/s, at most one a core
     pods: int = Field(1, ge=1, le=100)  # more than one: Locust's master and so many workers, in Jobs
     fetch_every: Seconds = Field(
         30.0, ge=1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ for attempt in range(5):
 sys.exit(1)
 """
 _BESIDE = ("generator.py", "bodies.py", "histogram.py", "null.py", "writer.py")
+_EACH = 1000  # requests/s that one process sends with room to spare
 PORT = 5557  # on which a master listens for its workers: Locust's own default
 
 
@@ -53,10 +55,19 @@ class Locust(Engine):
 
     @property
     def processes(self) -> int:
-        """One a whole core in each pod, or as parameters say; never more than there are virtual users."""
+        """As parameters say, else as many as the scenario may need, one a whole core; never more than there are users."""
         given = self.load.generator
-        wanted = given.processes or max(1, math.floor(self._limit))
+        wanted = given.processes or max(1, min(math.floor(self._limit), math.ceil(self._ceiling / _EACH / given.pods)))
         return given.pods * max(1, min(wanted, self.load.scenario.vus // given.pods))
+
+    @property
+    def _ceiling(self) -> float:
+        """Requests/s that the scenario can ask for, however fast the target is."""
+        scenario = self.load.scenario
+        most = max((stage.target for stage in scenario.stages), default=scenario.rate or scenario.vus)
+        if scenario.rate:
+            return float(most)
+        return most / scenario.think_time if scenario.think_time else sys.maxsize
 
     @property
     def _limit(self) -> float:
@@ -106,7 +117,7 @@ class Locust(Engine):
         return {"HOME": out, "OUT": out}
 
     def health(self, told: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-        """HEALTH; of several processes a row a second, in which `cpu` is the busiest one's and `lag` the latest one's.
+        """HEALTH; of several processes a row a second, in which `cpu` is the busiest one's and `lag` the latest sender's.
 
         Where all of them together come nearer to the limit than one to its core, `cpu` says how near, as a share.
         """
@@ -115,6 +126,7 @@ class Locust(Engine):
             return pd.DataFrame(lines, columns=HEALTH)
         first = min(line["second"] for line in lines)
         frame = pd.DataFrame(lines).reindex(columns=[*HEALTH, "worker"])
+        frame.loc[frame["requests"].isna(), "lag"] = math.nan  # a master's lateness is in no latency
         grouped = frame.groupby((frame["second"] - first).astype(int))
         limit = self._limit * self.load.generator.pods
         busiest = pd.concat([grouped["cpu"].max(), grouped["cpu"].sum() / limit], axis=1).max(axis=1)

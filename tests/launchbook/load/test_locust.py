@@ -12,8 +12,8 @@ from launchbook.load.samples import BadSamples
 from launchbook.parameters import Load
 
 
-def engine(vus: int = 50, **generator: Any) -> Locust:
-    scenario = {"requests": [{"name": "a", "path": "/"}], "vus": vus}
+def engine(vus: int = 50, think_time: float = 0, **generator: Any) -> Locust:
+    scenario = {"requests": [{"name": "a", "path": "/"}], "vus": vus, "think_time": think_time}
     return Locust(
         Load.model_validate({"target": {"service": "a/b"}, "scenario": scenario, "generator": generator}), "http://x"
     )
@@ -47,7 +47,7 @@ def test_the_health_of_several_is_that_of_the_worst() -> None:
     ]  # fmt: skip
     frame = engine(cpu="2").health(told)
     assert frame.round(3).to_dict("list") == {
-        "second": [1.0, 2.0], "requests": [20, 20], "failed": [2, 2], "users": [10, 10], "cpu": [0.95, 1.0], "lag": [0.2, 0.01],
+        "second": [1.0, 2.0], "requests": [20, 20], "failed": [2, 2], "users": [10, 10], "cpu": [0.95, 1.0], "lag": [0.01, 0.01],
     }  # fmt: skip
 
 
@@ -76,3 +76,9 @@ def test_master_and_workers_of_several_pods() -> None:
     assert master[master.index("--expect-workers") + 1] == "6"
     worker = made.worker("/c", "198.18.0.7")
     assert worker[-6:] == ["--master-host", "198.18.0.7", "--master-port", "5557", "--processes", "2"]
+
+
+def test_no_more_processes_than_the_scenario_can_need() -> None:
+    """50 VUs with 0.1 s think time send at most 500 requests/s, which one process does."""
+    assert engine(50, 0.1, cpu="8").processes == 1
+    assert engine(500, 0.1, cpu="8").processes == 5
