@@ -70,7 +70,7 @@ def test_a_stopped_batch_leaves_nothing_on_the_cluster(sample: Any, tmp_path: Pa
     )
     assert batch.stdout is not None
     for line in batch.stdout:
-        if "probing what is declared" in line:
+        if "probing every edge" in line:
             break
     assert sample.get("pods", "-A", "-l", "launchbook.io/run")["items"]
     os.kill(batch.pid, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Soak, regression and capacity decided: what grows, what changed, what the target takes."""
+"""Soak and regression decided: what grows, and what changed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from launchbook.load import capacity, judge, regression, soak
-from launchbook.load.capacity import Answer, Next, Step
+from launchbook.load import judge, regression, soak
 from launchbook.load.tally import Tally
 from launchbook.words import Status
 
@@ -101,46 +98,3 @@ def test_a_noisy_run_says_what_it_could_have_seen() -> None:
 def test_runs_of_a_minute_are_too_short_to_differ() -> None:
     """Five whole blocks."""
     assert regression.differences(samples(55, lambda s: 40 + 0 * s), STEADY) == []
-
-
-def drive(limit: float, first: float, most: float) -> tuple[Answer, list[Step]]:
-    """What capacity.decide() finds of a target that takes exactly `limit` requests/s."""
-    steps: list[Step] = []
-    while isinstance(decided := capacity.decide(steps, first=first, most=most), Next):
-        assert first <= decided.rate <= most
-        steps.append(Step(decided.rate, decided.rate <= limit))
-        assert len(steps) < 60
-    return decided, steps
-
-
-@given(st.floats(1, 1e5), st.floats(1, 1e3), st.floats(1, 100))
-def test_the_break_is_bracketed_or_its_absence_said(limit: float, first: float, factor: float) -> None:
-    """It ends, the bracket holds the truth and is narrow, and each end was seen twice."""
-    most = first * factor
-    answer, steps = drive(limit, first, most)
-    if limit < first:
-        assert (answer.said, answer.held, answer.broken) == ("not even the first", None, first)
-    elif limit >= most:
-        assert (answer.said, answer.held, answer.broken) == ("bound not found", most, None)
-    else:
-        assert answer.said == "found"
-        assert answer.held is not None
-        assert answer.broken is not None
-        assert answer.held <= limit < answer.broken <= 1.1 * answer.held * (1 + 1e-9)
-    ends = [end for end in (answer.held, answer.broken) if end is not None]
-    assert all(sum(step.rate == end for step in steps) == 2 for end in ends)
-
-
-@pytest.mark.parametrize(
-    ("steps", "said"),
-    [
-        ([Step(100, True), Step(150, None)], "can't tell"),
-        ([Step(100, True), Step(150, False), Step(100, False)], "can't tell"),
-        ([Step(100, False), Step(100, True)], "can't tell"),
-    ],
-)
-def test_a_step_that_contradicts_or_cannot_be_believed_ends_it(steps: list[Step], said: str) -> None:
-    """No bound is made up."""
-    answer = capacity.decide(steps, first=100, most=1000)
-    assert isinstance(answer, Answer)
-    assert answer.said == said
