@@ -17,10 +17,13 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from environments import ROOT, lab_environment
 
 from lab.lab import Lab
+from launchbook.parameters_file import load
+from launchbook.run import Run
 
-MANIFESTS = Path(__file__).parents[2] / "parameters" / "kgents" / "manifests"
+MANIFESTS = ROOT / "parameters" / "kgents" / "manifests"
 READY_TIMEOUT = 90.0  # s, from apply until everything is ready
 LOAD_NAMESPACE = "launchbook-load"
 
@@ -136,6 +139,28 @@ def system(lab: LabCluster) -> LabCluster:
     lab.apply(MANIFESTS)
     lab.await_ready()
     return lab
+
+
+@pytest.fixture
+def own_run(system: LabCluster, eventually: Callable[..., Any], tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """`own_run(changes)`: a run of its own on the lab, its parameters changed as lab_environment() does; one at a time.
+
+    Nothing with a run's label is left at the end.
+    """
+    runs: list[Run] = []
+
+    def make(changes: dict[str, Any]) -> Run:
+        while runs:
+            runs.pop()._leave()
+        environment = lab_environment(tmp_path, system.name, system.runbook, changes)
+        runs.append(Run.create(load(environment), tmp_path / "outputs"))
+        return runs[-1]
+
+    system.apply(ROOT / "parameters" / "launchbook-role.yaml")
+    yield make
+    for run in runs:
+        run._leave()
+    eventually(lambda: not system.get("pods", "-A", "-l", "launchbook.io/run")["items"])
 
 
 @pytest.fixture(scope="session")

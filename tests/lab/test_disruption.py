@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,40 +18,27 @@ from launchbook import disruption
 from launchbook.disruption.drain import Drain
 from launchbook.disruption.drain import drains as simulated
 from launchbook.disruption.requests import Target, finish, sending
-from launchbook.parameters_file import load
 from launchbook.run import Run
 from launchbook.thresholds import parse
 from launchbook.words import Status
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).parents[2]
 NATS, BUDGET = "kgents-agents", "kgents-agents/nats-pdb"
 Prepare = Callable[..., Run]
 
 
 @pytest.fixture
-def prepare(system: Any, eventually: Any, tmp_path: Path) -> Iterator[Prepare]:
+def prepare(own_run: Callable[..., Run]) -> Prepare:
     """`prepare(evict=…, namespaces=…, target=…)`: a run of its own on the lab, with the lab's own edges and thresholds."""
-    runs: list[Run] = []
 
     def make(evict: str = BUDGET, namespaces: tuple[str, ...] = (), **target: Any) -> Run:
-        shutil.copytree(ROOT / "parameters" / "kgents", tmp_path / "kgents", dirs_exist_ok=True)
-        text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
-        text["cluster"] = {"context": system.name, "kubeconfig": str(system.runbook)}
-        text["manifests"]["namespaces"] += namespaces
-        text["disruption"] = {"evict": [evict]}
-        text["load"]["target"] |= target
-        path = tmp_path / "lab.yaml"
-        path.write_text(yaml.safe_dump(text))
-        runs.append(Run.create(load(path), tmp_path / "outputs"))
-        return runs[-1]
+        changes: dict[str, Any] = {f"load.target.{name}": value for name, value in target.items()}
+        if namespaces:
+            changes["manifests.namespaces"] = ["kgents-agents", "kgents-triad", *namespaces]
+        return own_run({"disruption": {"evict": [evict]}, **changes})
 
-    system.apply(ROOT / "parameters" / "launchbook-role.yaml")
-    yield make
-    for run in runs:
-        run._leave()
-    eventually(lambda: not system.get("pods", "-A", "-l", "launchbook.io/run")["items"])
+    return make
 
 
 # ── a drain ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,11 @@ from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
 from launchbook.isolation.probers import Probers
 from launchbook.isolation.reality import reality_of
-from launchbook.parameters_file import load
 from launchbook.run import Run
 from launchbook.words import Check, Status
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).parents[2]
 API = {"namespace": "kgents-triad", "labels": {"app.kubernetes.io/name": "api"}}
 NATS = {"namespace": "kgents-agents", "labels": {"app.kubernetes.io/name": "nats"}}
 CLIENT = {"namespace": "default", "labels": {"app": "client"}}
@@ -59,28 +56,9 @@ Prepare = Callable[..., Run]
 
 
 @pytest.fixture
-def prepare(system: Any, eventually: Any, tmp_path: Path) -> Iterator[Prepare]:
+def prepare(own_run: Callable[..., Run]) -> Prepare:
     """`prepare(edges, **disruption)`: a run of its own on the lab, whose parameters declare these edges."""
-    runs: list[Run] = []
-
-    def make(edges: list[Any], **budgets: Any) -> Run:
-        while runs:
-            runs.pop()._leave()
-        shutil.copytree(ROOT / "parameters" / "kgents", tmp_path / "kgents", dirs_exist_ok=True)
-        text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
-        text["cluster"] = {"context": system.name, "kubeconfig": str(system.runbook)}
-        text["isolation"]["edges"] = edges
-        text["disruption"] = budgets
-        path = tmp_path / "lab.yaml"
-        path.write_text(yaml.safe_dump(text))
-        runs.append(Run.create(load(path), tmp_path / "outputs"))
-        return runs[-1]
-
-    system.apply(ROOT / "parameters" / "launchbook-role.yaml")
-    yield make
-    for run in runs:
-        run._leave()
-    eventually(lambda: not system.get("pods", "-A", "-l", "launchbook.io/run")["items"])
+    return lambda edges, **budgets: own_run({"isolation.edges": edges, "disruption": budgets})
 
 
 def judged(run: Run) -> dict[str, Check]:

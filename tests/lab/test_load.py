@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-import yaml
+from environments import ROOT, lab_environment
 
 from launchbook.batch import run_batch
 from launchbook.cluster import Cluster
@@ -30,7 +30,6 @@ from launchbook.parameters_file import load as resolve
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).parents[2]
 PORT = 30180
 OUTSIDE = f"""
 apiVersion: v1
@@ -68,17 +67,11 @@ def _node(lab: Any) -> str:
 
 def _verdict(folder: Path, lab: Any, url: str) -> dict[str, Any]:
     """{check: (status, because)} of track B alone, sent from this machine."""
-    text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
-    text["cluster"] = {"context": lab.name, "kubeconfig": str(lab.runbook)}
-    text["manifests"]["path"] = str(ROOT / "parameters" / "kgents" / "manifests")
-    text["launch"]["checklist"] = str(ROOT / "parameters" / "kgents" / "checklist.yaml")
-    text["load"]["scenario"] |= {"duration": "6s", "warmup": "2s"}
-    text["load"]["target"] |= {"service": "kgents-triad/api-outside", "url": url}
-    text["load"]["generator"] = {"where": "here"}
-    text["logs"]["idle_window"] = "2s"
-    path = folder / "here.yaml"
-    path.write_text(yaml.safe_dump(text))
-    resolved = resolve(path)
+    changes = {
+        "load.scenario.duration": "6s", "load.scenario.warmup": "2s", "logs.idle_window": "2s",
+        "load.target.service": "kgents-triad/api-outside", "load.target.url": url, "load.generator": {"where": "here"},
+    }  # fmt: skip
+    resolved = resolve(lab_environment(folder, lab.name, lab.runbook, changes))
     verdict = run_batch(
         resolved, Cluster.connect(resolved.environment.cluster), notebooks=ROOT / "notebooks",
         outputs=folder / "outputs", tracks=["B"], read_only=False, say=print, render=render,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from environments import ROOT, lab_environment
 
 from launchbook.batch import run_batch
 from launchbook.cluster import Cluster
@@ -17,7 +16,6 @@ from launchbook.parameters_file import load
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).parents[2]
 Audit = Callable[..., dict[str, tuple[str, str]]]
 
 # Each is admitted by the sample's own Pod Security level, or runs nothing.
@@ -71,12 +69,8 @@ def audit(audited: Any, tmp_path: Path) -> Audit:
     """`audit(namespaces=None)`: track D alone; check id -> (status, because) of each that its checklist added."""
 
     def run(namespaces: list[str] | None = None) -> dict[str, tuple[str, str]]:
-        shutil.copytree(ROOT / "parameters" / "kgents", tmp_path / "kgents")
-        text = yaml.safe_load((ROOT / "parameters" / "lab.yaml").read_text())
-        text["cluster"] = {"context": audited.name, "kubeconfig": str(audited.runbook)}
-        text["manifests"]["namespaces"] = namespaces or text["manifests"]["namespaces"]
-        (tmp_path / "lab.yaml").write_text(yaml.safe_dump(text))
-        resolved = load(tmp_path / "lab.yaml")
+        changes = {"manifests.namespaces": namespaces} if namespaces else {}
+        resolved = load(lab_environment(tmp_path, audited.name, audited.runbook, changes))
         verdict = run_batch(
             resolved, Cluster.connect(resolved.environment.cluster), notebooks=ROOT / "notebooks",
             outputs=tmp_path / "outputs", tracks=["D"], read_only=True, say=print, render=render,
@@ -106,7 +100,6 @@ def test_each_planted_fault_is_found_and_adds_only_its_own_checks(
     """A key in a ConfigMap, a root container in a CronJob, a NodePort, an account that is cluster-admin."""
     before = statuses(audit())
     assert before["D.non-root"] == before["D.secrets-not-in-config"] == before["D.least-privilege"] == "PASS"
-    shutil.rmtree(tmp_path / "kgents")
     request.getfixturevalue("planted")
     found = audit()
     job = "CronJob kgents-triad/planted container root"
