@@ -138,7 +138,7 @@ class Lab:
                 self.ground.node(machine).kill()
         cgroups.remove(self.name)
         with state.machine_locked():
-            self.ground.network(found).release(record.slice if record else None)
+            self.ground.network(found).release(self.name, record.slice if record else None)
         wait(f"the removal of {self.ground.home}", self._files_gone, REMOVAL_TIMEOUT)
 
     def _files_gone(self) -> bool:

@@ -70,10 +70,14 @@ class Network:
         self._ip(f"route replace unreachable {RANGE}")
         run([self._nft_program, "-f", "-"], stdin=_GUARD, environment=self._environment)
 
-    def release(self, index: int | None) -> None:
-        """Remove a lab's link and, with the last one, the guard's rules. The unreachable route stays."""
-        if index is not None and f"{PREFIX}{index}" in self.links():
-            self._ip(f"link delete {PREFIX}{index}", check=False)  # gone already with its namespace, or now
+    def release(self, lab: str, index: int | None) -> None:
+        """Remove a lab's link and, with the last one, the guard's rules. The unreachable route stays.
+
+        index: its slice, None where its record is lost: the link bears the lab's name.
+        """
+        for name, alias in self._links().items():
+            if name == f"{PREFIX}{index}" or alias == _alias(lab):
+                self._ip(f"link delete {name}", check=False)  # gone already with its namespace, or now
         if not self.links():
             self._nft(f"delete table inet {GUARD}", check=False)
 
@@ -82,7 +86,7 @@ class Network:
         link, name = addresses.host_link, f"{PREFIX}{addresses.index}"
         self._ip(
             f"link add {name} type veth peer name host netns {control.pid}",
-            f"link set {name} alias launchbook-lab:{control.lab}",
+            f"link set {name} alias {_alias(control.lab)}",
             f"address add {link.near}/30 dev {name}",
             f"link set {name} up",
         )
@@ -112,8 +116,12 @@ class Network:
 
     def links(self) -> list[str]:
         """Names of the links of all labs on this machine."""
+        return list(self._links())
+
+    def _links(self) -> dict[str, str]:
+        """Name -> alias."""
         shown = json.loads(self._run("-json", "link", "show") or "[]")
-        return [link["ifname"] for link in shown if link["ifname"].startswith(PREFIX)]
+        return {link["ifname"]: link.get("ifalias", "") for link in shown if link["ifname"].startswith(PREFIX)}
 
     def _routes(self) -> list[dict[str, Any]]:
         routes: list[dict[str, Any]] = json.loads(self._run("-json", "route", "show", "table", "all") or "[]")
@@ -130,3 +138,7 @@ class Network:
 
     def _nft(self, command: str, check: bool = True) -> None:
         run([self._nft_program, command], environment=self._environment, check=check)
+
+
+def _alias(lab: str) -> str:
+    return f"launchbook-lab:{lab}"

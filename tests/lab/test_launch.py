@@ -267,9 +267,10 @@ def test_a_node_whose_policy_agent_never_ran_is_found(blind: tuple[str, Path], t
     assert verdict["verdict"] == "NO-GO"
     found = bad(verdict)
     closed = [c["subject"] for c in verdict["checks"] if c["id"] == "A.isolation" and c["expected"] == "closed"]
-    # On a first install there is no dry run of what the new namespaces hold.
+    # On a first install there is no dry run of what the new namespaces hold, and nothing cuts a connection there.
     assert set(found) == {
-        ("A.enforcement", "node/blind-node-2"), ("A.plan", "manifests"), *(("A.isolation", edge) for edge in closed)
+        ("A.enforcement", "node/blind-node-2"), ("A.held", "connections"), ("A.plan", "manifests"),
+        *(("A.isolation", edge) for edge in closed),
     }  # fmt: skip
     assert found[("A.enforcement", "node/blind-node-2")] == "FAIL"
     assert "still answered 20 s after a policy denied everybody" in because(
@@ -277,4 +278,4 @@ def test_a_node_whose_policy_agent_never_ran_is_found(blind: tuple[str, Path], t
     )
     for edge in closed:
         told = because(verdict, "A.isolation", edge)
-        assert "they are not what the network does" in told or "was not seen to enforce policies on every node" in told
+        assert "The enforcement is wrong: the policies say closed" in told or "not seen to enforce policies" in told
