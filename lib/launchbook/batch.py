@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import launchbook.render as rendering
 from launchbook.errors import LaunchbookError, ParametersError
 from launchbook.folder import RunFolder
 from launchbook.mend import mend
@@ -26,7 +27,7 @@ from launchbook.sweep import sweep
 from launchbook.thresholds import parse
 from launchbook.tracks import TRACKS, Track
 from launchbook.verdict import fold
-from launchbook.words import now_text
+from launchbook.words import Waiver, now_text
 from launchbook.workers import Exit, Workers, attend
 
 if TYPE_CHECKING:
@@ -57,10 +58,14 @@ def run_batch(
     notebooks: the folder with the tracks' templates; outputs: where the run folder is made; say: takes each line of
     progress; render: makes the pages of a run folder.
 
-    Raises ParametersError, or ClusterError where another run holds the environment; nothing was touched then. Raises
+    Raises ParametersError, also where the manifests don't render, or ClusterError where another run holds the
+    environment; nothing was touched then. Raises
     OSError where the run folder can't be written any more: what had been written stays, and says INCOMPLETE.
     """
     parse(resolved.environment.load.thresholds)
+    if cluster is not None:
+        manifests = resolved.environment.manifests
+        rendering.render(manifests.path, allow_remote=manifests.allow_remote, most=rendering.MOST_APPLIED)
     selected = [track for track in TRACKS if track.id in tracks]
     if absent := [t.notebook for t in selected if not (notebooks / t.notebook).exists()]:
         raise ParametersError(f"{notebooks} holds no {absent[0]}. Nothing was touched.")
@@ -68,6 +73,9 @@ def run_batch(
     folder = open_folder(resolved, outputs, tracks=tracks, mode="batch", read_only=read_only)
     log = Log(folder.evidence / "batch.jsonl")
     say(f"run {folder.id} in {_shown(folder.path)}")
+    for given in resolved.environment.waivers:
+        if fault := Waiver(**given.model_dump()).fault(datetime.now(UTC).date()):
+            say(f"the waiver of {given.check} {given.subject} is ignored: {fault}")
     workers = Workers(selected, folder)
     try:
         with _stoppable(), _lease(cluster, resolved, folder, read_only), workers:

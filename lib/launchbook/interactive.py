@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from launchbook.folder import RunFolder
 from launchbook.parameters_file import Resolved
 from launchbook.run import open_folder
 from launchbook.tracks import TRACKS
+from launchbook.workers import end_tree
 
 
 def prepare(resolved: Resolved, *, notebooks: Path, outputs: Path, read_only: bool) -> RunFolder:
@@ -31,8 +33,14 @@ def prepare(resolved: Resolved, *, notebooks: Path, outputs: Path, read_only: bo
 
 
 def open_lab(folder: RunFolder) -> None:
-    """JupyterLab on the run folder, until it is closed. It asks nobody for updates or news."""
+    """JupyterLab on the run folder, until it is closed or SIGTERM ends it. It asks nobody for updates or news."""
     silent = ["--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     root = ["--allow-root"] if os.geteuid() == 0 else []
     command = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={folder.path}", *silent, *root]
-    subprocess.run(command, check=False)
+    process = subprocess.Popen(command)
+    before = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        process.wait()
+    finally:
+        end_tree(process)
+        signal.signal(signal.SIGTERM, before)

@@ -270,11 +270,14 @@ class Load(Model):
     scenario: Scenario
     engine: Literal["auto", "k6", "locust"] = "auto"
     generator: Generator = Generator()
-    thresholds: dict[str, tuple[str, ...]] = {
-        "http_reqs": ("rate>=100",),
-        "http_req_failed": ("rate<0.01",),
-        "http_req_duration": ("p(95)<500",),
-    }
+    thresholds: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        {
+            "http_reqs": ("rate>=100",),
+            "http_req_failed": ("rate<0.01",),
+            "http_req_duration": ("p(95)<500",),
+        },
+        min_length=1,
+    )
 
     @model_validator(mode="after")
     def _references_can_be_followed(self) -> Load:

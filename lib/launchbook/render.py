@@ -24,6 +24,7 @@ KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _TIMEOUT = 120.0  # s
 # kubectl has kustomize built in, with all that is used here, from this minor release on.
 _OLDEST_KUBECTL = 24
+MOST_APPLIED = 5000  # objects of one system; more than that is a folder named by mistake
 
 
 def render(path: Path, *, allow_remote: bool = False, most: int | None = None) -> list[Object]:

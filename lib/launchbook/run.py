@@ -50,6 +50,7 @@ class Run:
         self._confirmation = Confirmation(
             self.parameters.name, self.parameters.confirm, protected=self.parameters.cluster.protected
         )
+        self._barred: str | None = None
         self._progress: Progress | None = None
         self._clean_up: list[Callable[[], Any]] = []
         self._banner: banner.Banner | None = None
@@ -115,6 +116,10 @@ class Run:
         if refusal := self._refusal(act):
             raise NotAllowed(refusal)
         self._lease.acquire()
+
+    def bar(self, reason: str) -> None:
+        """Lets this track change nothing any more, whatever its environment allows."""
+        self._barred = reason
 
     def check(self, found: Check | Iterable[Check]) -> banner.Shown:
         """Records checks, each stamped with the time, and shows them. Returns what was recorded."""
@@ -210,6 +215,8 @@ class Run:
     def _refusal(self, act: Act) -> str | None:
         if self.read_only:
             return f"{act} is refused: this run is read-only. Nothing was changed."
+        if self._barred:
+            return f"{act} is refused: {self._barred}. Nothing was changed."
         if act not in self.parameters.allow:
             return (
                 f"{act} is not allowed in environment {self.parameters.name!r}. Write `allow: [{act}]` in its "

@@ -40,10 +40,7 @@ def verify(folder: RunFolder) -> list[str]:
 
     Works offline. Raises ParametersError where the folder is no sealed run.
     """
-    if not folder.manifest.exists():
-        raise ParametersError(
-            f"{folder.path} has no MANIFEST.json, so it is no finished run. Name a folder such as outputs/latest."
-        )
+    _require_seal(folder)
     sealed = json.loads(folder.manifest.read_text())["files"]
     found = {str(path.relative_to(folder.path)): path for path in _files(folder)}
     differs = [f"{name}: is missing" for name in sealed if name not in found]
@@ -85,7 +82,12 @@ def verify_live(folder: RunFolder, cluster: Cluster, namespaces: tuple[str, ...]
 
 
 def compare(before: RunFolder, after: RunFolder) -> list[str]:
-    """What changed from one run to another: verdict, checks, subject and cluster, a sentence each."""
+    """What changed from one run to another: verdict, checks, subject and cluster, a sentence each.
+
+    Raises ParametersError where one of them is no sealed run.
+    """
+    for folder in (before, after):
+        _require_seal(folder)
     old, new = (json.loads(folder.verdict.read_text()) for folder in (before, after))
     lines = [
         f"{key}: {_short(old[key])} became {_short(new[key])}"
@@ -110,6 +112,14 @@ def compare(before: RunFolder, after: RunFolder) -> list[str]:
             if a.get(n) != b.get(n)
         ]
     return lines
+
+
+def _require_seal(folder: RunFolder) -> None:
+    if not folder.manifest.exists():
+        raise ParametersError(
+            f"{folder.path} has no MANIFEST.json: the run is at work, broke off, or is stepped through by hand and not "
+            f"closed yet (`launchbook close {folder.path}`)."
+        )
 
 
 def sha256(path: Path) -> str:

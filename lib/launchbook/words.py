@@ -107,19 +107,26 @@ class Waiver:
     expires: date
     bound: str
 
-    def refusal(self, check: Check, rule: Rule, today: date) -> str | None:
-        """Why this waiver can't be used for `check` on `today`, or None where it can."""
-        if not rule.waivable:
-            return f"{rule.id} can't be waived by anybody"
+    def fault(self, today: date) -> str | None:
+        """Why this waiver can be used for no check at all on `today`, or None."""
         if "*" in (self.check, self.subject):
             return "it is over-broad: name one check and one subject"
         if self.owner.strip().casefold() == self.approver.strip().casefold():
             return f"it is self-approved: owner and approver are both {self.owner}"
         if today > self.expires:
             return f"it expired on {self.expires.isoformat()}"
-        found = _BOUND.match(self.bound)
-        if not found:
+        if not _BOUND.match(self.bound):
             return f"it has no bound that can be compared, such as 'p(95) <= 800 ms': {self.bound!r}"
+        return None
+
+    def refusal(self, check: Check, rule: Rule, today: date) -> str | None:
+        """Why this waiver can't be used for `check` on `today`, or None where it can."""
+        if not rule.waivable:
+            return f"{rule.id} can't be waived by anybody"
+        if fault := self.fault(today):
+            return fault
+        found = _BOUND.match(self.bound)
+        assert found
         if check.status is Status.UNKNOWN:
             return "nothing was measured, so there is no figure that could have been accepted"
         if check.figure is None:
@@ -241,19 +248,16 @@ def _apply_waivers(
         check, rule = by_key.get((waiver.check, waiver.subject)), catalogue.get(waiver.check)
         if rule is None:
             ignored.append((waiver, f"no check is named {waiver.check}"))
-        elif "*" not in (waiver.check, waiver.subject) and check is None:
-            ignored.append((waiver, f"this run has no check {waiver.check} of {waiver.subject}"))
         elif check is not None and check.status in (Status.PASS, Status.NA):
             ignored.append((waiver, f"it was not needed: the check is {check.status}"))
-        elif reason := waiver.refusal(check or _nobody(waiver), rule, today):
+        elif check is None:
+            absent = f"this run has no check {waiver.check} of {waiver.subject}"
+            ignored.append((waiver, waiver.fault(today) or absent))
+        elif reason := waiver.refusal(check, rule, today):
             ignored.append((waiver, reason))
-        elif check is not None:
+        else:
             used[(check.id, check.subject)] = waiver
     return tuple(_join(check, catalogue, used.get((check.id, check.subject))) for check in checks), tuple(ignored)
-
-
-def _nobody(waiver: Waiver) -> Check:
-    return Check(waiver.check, waiver.subject, Status.FAIL, "", "", "")
 
 
 def _join(check: Check, catalogue: Mapping[str, Rule], waiver: Waiver | None) -> Weighed:

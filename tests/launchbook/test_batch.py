@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nbformat
 import psutil
@@ -17,10 +17,13 @@ import pytest
 from runs import environment, notebooks, passing
 from tenacity import retry, stop_after_delay, wait_fixed
 
+from launchbook import manifests
 from launchbook.batch import run_batch
-from launchbook.errors import ParametersError
+from launchbook.cluster import Cluster
+from launchbook.errors import NotAllowed, ParametersError
 from launchbook.folder import RunFolder
-from launchbook.seal import verify
+from launchbook.run import Run
+from launchbook.seal import compare, verify
 from launchbook.tracks import TRACKS
 
 A = TRACKS[0]
@@ -173,6 +176,35 @@ def test_a_mistyped_threshold_touches_nothing(tmp_path: Path) -> None:
     with pytest.raises(ParametersError, match="did you mean 'http_req_duration'"):
         run(tmp_path, {}, **{"load.thresholds": {"http_req_durations": ["p(95)<500"]}})
     assert not (tmp_path / "outputs").exists()
+
+
+def test_manifests_that_do_not_render_touch_nothing(tmp_path: Path) -> None:
+    """Before the run folder is made, and before the cluster is asked for anything."""
+    resolved = environment(tmp_path / "parameters")
+    with pytest.raises(ParametersError, match=r"manifests does not exist\. Nothing was touched\."):
+        run_batch(
+            resolved, cast(Cluster, object()), notebooks=notebooks(tmp_path / "notebooks", {}),
+            outputs=tmp_path / "outputs", tracks=["A"], read_only=False, say=print, render=print,
+        )  # fmt: skip
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_notebook_whose_manifests_do_not_render_may_change_nothing(tmp_path: Path) -> None:
+    """What its probes and evictions would prove is not what is to be launched."""
+    stepped = Run.create(environment(tmp_path / "parameters"), tmp_path / "outputs")
+    assert stepped.allowed("apply")
+    rendered = manifests.render(stepped)
+    assert "does not exist" in str(rendered.problem)
+    assert not stepped.allowed("apply")
+    with pytest.raises(NotAllowed, match=r"apply is refused: the manifests don't render\. Nothing was changed\."):
+        stepped.require("apply")
+
+
+def test_an_unsealed_run_is_not_compared(tmp_path: Path) -> None:
+    """It would read as if everything were gone."""
+    open_ = Run.create(environment(tmp_path / "parameters"), tmp_path / "outputs").files
+    with pytest.raises(ParametersError, match="not closed yet"):
+        compare(open_, open_)
 
 
 BATCH = """\

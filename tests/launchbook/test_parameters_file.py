@@ -63,6 +63,7 @@ def test_what_is_frozen_reads_back_the_same(tmp_path: Path) -> None:
         ("    duration: 1m30s", "    vus: 0", "here.yaml:11: load.scenario.vus: Input should be greater than or equal to 1 (found 0)"),
         ("allow: [apply]", "allow: [aply]", "here.yaml:2: allow.0: Input should be 'apply', 'probe', 'evict' or 'load' (found 'aply')"),
         ("requests: [{name: x, path: /x}]", "requests: []", "here.yaml:9: load.scenario: needs `requests:`, or `script:` for one of k6's own, and not both"),
+        ("    duration: 1m30s", "  thresholds: {}", "here.yaml:11: load.thresholds: Dictionary should have at least 1 item"),
         ("  title: T\n", "", "here.yaml:12: launch.title is required and missing"),
         ("allow: [apply]", "allow: [apply]\nallow: [load]", "here.yaml:3: allow stands here and in line 2"),
         ("allow: [apply]", "allow: [apply", "is not YAML"),

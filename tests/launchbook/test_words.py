@@ -105,6 +105,11 @@ def test_a_waiver_within_its_bound_makes_the_launch_conditional() -> None:
         ({"approver": "Lead "}, check("X.P00", Status.FAIL, figure=1.0), "it is self-approved"),
         ({"subject": "*"}, check("X.P00", Status.FAIL, figure=1.0), "it is over-broad"),
         ({"subject": "t"}, check("X.P00", Status.FAIL, figure=1.0), "this run has no check X.P00 of t"),
+        (
+            {"subject": "t", "expires": date(2026, 11, 23)},
+            check("X.P00", Status.FAIL, figure=1.0),
+            "it expired on 2026-11-23",
+        ),
         ({}, check("X.P00", Status.UNKNOWN), "nothing was measured"),
         ({}, check("X.P00"), "it was not needed: the check is PASS"),
         ({"check": "X.typo"}, check("X.P00", Status.FAIL, figure=1.0), "no check is named X.typo"),

@@ -54,7 +54,7 @@ _WHOLE = {
     Use.HIDDEN: "the policies of the other ends decide, whatever it says",
 }
 _PART = {
-    Use.NONE: "it opens no port to anybody who is there",
+    Use.NONE: "it opens no port to anybody who is given here, though it may serve others",
     Use.DOUBLED: "other rules open the same",
     Use.HIDDEN: "the policies of the other ends open none of it",
 }

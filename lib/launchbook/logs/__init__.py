@@ -8,11 +8,12 @@ from launchbook.logs.observe import inventory, limits, over_time, rates, restart
 from launchbook.logs.show import document, lasting
 from launchbook.logs.show import over_time as rate_over_time
 from launchbook.logs.show import rates as rate_table
+from launchbook.parameters import WaiverParameters
 from launchbook.run import Run
 
 __all__ = [
     "Decision", "Terms", "document", "inventory", "judge", "lasting", "limits", "over_time", "rate_over_time",
-    "rate_table", "rates", "restarts", "terms",
+    "rate_table", "rates", "restarts", "terms", "waiver",
 ]  # fmt: skip
 
 
@@ -20,3 +21,8 @@ def terms(run: Run) -> Terms:
     """What the environment's parameters ask of logs."""
     logs = run.parameters.logs
     return Terms(logs.detection_and_response, logs.retention, logs.personal_data, logs.owner, logs.review_after_days)
+
+
+def waiver(run: Run) -> WaiverParameters | None:
+    """What the parameters say of an accepted deferral; whether it holds is the verdict's to say."""
+    return next((given for given in run.parameters.waivers if given.check == "C.decision"), None)

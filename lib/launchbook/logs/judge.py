@@ -172,7 +172,8 @@ _RISK = (
     "can search across pods."
 )
 _CONTROL = (
-    "Whoever handles an incident reads `kubectl logs --timestamps` of every pod at once, before anything is restarted."
+    "Whoever handles an incident reads the logs of every pod before anything is restarted: with `kubectl logs --timestamps` "
+    "what it still reads, and the rotated files under /var/log/pods on the node for what lies before."
 )
 
 

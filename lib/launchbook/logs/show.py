@@ -51,23 +51,39 @@ def lasting(frame: pd.DataFrame, needed: float) -> Chart:
     return display.figure(fig, frame)
 
 
-def document(decided: Decision, found: pd.DataFrame, lasting: pd.DataFrame, limits: Mapping[str, Any]) -> str:
-    """log-aggregation-decision.md."""
+def document(
+    decided: Decision, found: pd.DataFrame, lasting: pd.DataFrame, limits: Mapping[str, Any], waiver: Any = None
+) -> str:
+    """log-aggregation-decision.md. waiver: parameters.WaiverParameters of C.decision, None where there is none."""
     words = {
         "in place": "in place: nothing to decide",
         "deploy": "deploy",
         "defer": "defer (proposed; it holds once somebody has accepted it under `waivers:`)",
         "unknown": "not decided: figures are missing",
     }
-    shown = lasting.rename(columns={"rate": "bytes/s", "readable": "readable (h)", "retained": "retained (h)"}).round(2)
+    shown = lasting.rename(
+        columns={"rate": "bytes/s on the node", "readable": "readable (h)", "retained": "retained (h)"}
+    ).round(2)
     lines = [
         "# Log aggregation", "", f"**Decision: {words[decided.decision]}**", "", "## Rationale", "",
         *(f"- {escape_markdown(line)}" for line in decided.because), "", "## What is there", "",
         markdown_table(found.fillna("not read")), "", "## How long logs last", "",
+        "The rate on the node is that of the text and of what the runtime writes before each line. "
         f"{limits['max_files']} files of {limits['max_size'] / 2**20:g} MiB a container, {escape_markdown(limits['source'])}.",
         "", markdown_table(shown) if len(shown) else "No log rate was measured.", "", "## Risk", "", decided.risk, "",
         "## Compensating control", "", decided.control, "", "## Owner and expiry", "",
-        f"{escape_markdown(decided.owner)}, to be reviewed by {decided.review_on.isoformat()}.", "",
+        f"{escape_markdown(decided.owner)}, proposed to be reviewed by {decided.review_on.isoformat()}.", "",
+        "## Acceptance", "", _acceptance(waiver), "",
         "## What reopens it", "", *(f"- {escape_markdown(line)}" for line in decided.triggers), "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _acceptance(waiver: Any) -> str:
+    if waiver is None:
+        return "Nobody has accepted a deferral."
+    return (
+        f"Accepted by {escape_markdown(waiver.approver)} for {escape_markdown(waiver.owner)} until "
+        f"{waiver.expires.isoformat()}, up to {escape_markdown(waiver.bound)}: {escape_markdown(waiver.reason)} Control: "
+        f"{escape_markdown(waiver.control)} The verdict says whether it holds."
+    )

@@ -159,8 +159,19 @@ def ready(states: pd.DataFrame) -> list[Check]:
     ]  # fmt: skip
 
 
-def policies(rendered: Sequence[Object], live: Mapping[str, Object | None], pods: Sequence[Object]) -> list[Check]:
-    """A.policy. live: name -> the policy on the cluster, None where absent; pods: of every namespace, with labels."""
+def policies(
+    rendered: Sequence[Object],
+    live: Mapping[str, Object | None],
+    pods: Sequence[Object],
+    problem: str | None = None,
+) -> list[Check]:
+    """A.policy. live: name -> the policy on the cluster, None where absent; pods: of every namespace, with labels.
+
+    problem: why nothing was rendered.
+    """
+    if problem:
+        because = "The manifests don't render, so it isn't known which policies they hold."
+        return [Check("A.policy", "manifests", Status.UNKNOWN, "not rendered", "at least one", because)]
     wanted = [o for o in rendered if o["kind"] == "NetworkPolicy"]
     if not wanted:
         because = "The manifests hold no NetworkPolicy, so nothing is isolated."

@@ -27,7 +27,6 @@ _POLICIES = (
     ("create", "networkpolicies", "networking.k8s.io", ""),
     ("delete", "networkpolicies", "networking.k8s.io", ""),
 )
-_MOST = 5_000  # objects; what is more is planned and read by nobody in one piece
 _END = 45.0  # s, for a namespace of the run's own to be gone
 _LEFT = (("v1", "Pod"), ("v1", "ConfigMap"), ("v1", "Service"), ("networking.k8s.io/v1", "NetworkPolicy"))
 
@@ -119,15 +118,19 @@ def _applying(run: Run, rendered: Rendered) -> Iterator[Need]:
 
 
 def render(run: Run) -> Rendered:
-    """The manifests as objects, in order of application, kept as evidence with secrets masked."""
+    """The manifests as objects, in order of application, kept as evidence with secrets masked.
+
+    A run whose manifests don't render may change nothing more: what it would prove is not what is to be launched.
+    """
     given = run.parameters.manifests
     path = given.path
     shown = path.name if path.name != "manifests" else f"{path.parent.name}/{path.name}"
     try:
-        rendered = rendering.render(path, allow_remote=given.allow_remote, most=_MOST)
+        rendered = rendering.render(path, allow_remote=given.allow_remote, most=rendering.MOST_APPLIED)
         objects = sorted(rendered, key=rank)
         found = tuple(polluted(path, allow_remote=given.allow_remote))
     except ParametersError as error:
+        run.bar("the manifests don't render")
         return Rendered(problem=str(error), path=shown)
     run.evidence("manifests/rendered.json", [masked(item) for item in objects])
     return Rendered(tuple(objects), found, None, shown, tuple(name(item) for item in objects))
@@ -144,11 +147,12 @@ def policies(run: Run, rendered: Rendered) -> dict[str, Object | None]:
     }
 
 
-def pods(run: Run) -> list[Object]:
-    """Every pod of the namespaces under launch that isn't the run's own."""
+def pods(run: Run, rendered: Rendered) -> list[Object]:
+    """Every pod of the namespaces under launch, and of those that are rendered, that isn't the run's own."""
+    rendered_in = {item["metadata"]["namespace"] for item in rendered.objects if "namespace" in item["metadata"]}
     return [
         pod
-        for namespace in run.parameters.manifests.namespaces
+        for namespace in sorted({*run.parameters.manifests.namespaces, *rendered_in})
         for pod in run.cluster.list("Pod", namespace)
         if RUN_LABEL not in (pod["metadata"].get("labels") or {})
     ]

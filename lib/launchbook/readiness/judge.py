@@ -91,9 +91,11 @@ def _answer(section: str, item: Item, weighed: Sequence[Mapping[str, Any]]) -> A
         return Answer(section, item.id, item.title, "UNKNOWN", item.kind, because, (item.check_id,))
     worst = min((c["status"] for c in mine), key=_WORST.index)
     told = [c for c in mine if c["status"] == worst]
-    because = told[0]["because"] + (
-        f" (and {len(told) - 1} more)" if len(told) > 1 and worst not in ("PASS", "NA") else ""
-    )
+    because = told[0]["because"]
+    if len(told) > 1 and worst in ("PASS", "NA"):
+        because = f"{len(told)} of {len(mine)} checks, such as {told[0]['subject']}: {because}"
+    elif len(told) > 1:
+        because += f" (and {len(told) - 1} more)"
     return Answer(section, item.id, item.title, worst, item.kind, because, (item.check_id,))
 
 

@@ -96,6 +96,15 @@ def announcement(launch: Launch, verdict: Mapping[str, Any], said: Sequence[Clai
     draft = "" if verdict["verdict"] in ("GO", "CONDITIONAL") else " (draft: this system is not cleared for launch)"
     images = verdict["subject"].get("image", {})
     lines = [f"# {escape_markdown(launch.title)} goes live{draft}", "", f"Verdict: **{verdict['verdict']}**", ""]
+    if verdict["verdict"] == "CONDITIONAL":
+        lines += [
+            "On these conditions:",
+            "",
+            *(f"- {escape_markdown(line)}" for line in verdict["because"]),
+            "",
+            "What holds:",
+            "",
+        ]
     lines += [f"- {escape_markdown(c.text)} ({', '.join(map(_link, c.checks))})" for c in kept]
     lines += ["", "## Endpoints", ""]
     lines += [

@@ -48,8 +48,8 @@ def policy(name: str, app: str = "db", **spec: Any) -> dict[str, Any]:
         ([policy("p", ingress=[FROM_WEB]), policy("q", ingress=[FROM_WEB])], {("p", ""): SAME_POLICY, ("p", "ingress[0]"): SAME_RULE, ("q", ""): SAME_POLICY, ("q", "ingress[0]"): SAME_RULE}),
         ([policy("p", ingress=[FROM_WEB, FROM_ALL])], {("p", ""): None, ("p", "ingress[0]"): SAME_RULE, ("p", "ingress[1]"): None}),
         ([policy("p", "none", ingress=[FROM_WEB])], {("p", ""): "it selects nobody", ("p", "ingress[0]"): "its policy selects nobody"}),
-        ([policy("p", ingress=[FROM_NOBODY])], {("p", ""): None, ("p", "ingress[0]"): "it opens no port to anybody who is there"}),
-        ([policy("p", ingress=[{"ports": [{"port": "absent"}]}])], {("p", ""): None, ("p", "ingress[0]"): "it opens no port to anybody who is there"}),
+        ([policy("p", ingress=[FROM_NOBODY])], {("p", ""): None, ("p", "ingress[0]"): "it opens no port to anybody who is given here, though it may serve others"}),
+        ([policy("p", ingress=[{"ports": [{"port": "absent"}]}])], {("p", ""): None, ("p", "ingress[0]"): "it opens no port to anybody who is given here, though it may serve others"}),
         ([policy("p", policyTypes=["Ingress"], egress=[{}])], {("p", ""): None, ("p", "egress[0]"): "its policy's policyTypes leave egress out"}),
         ([policy("open", "", ingress=[{}])], {("open", ""): "other policies say the same", ("open", "ingress[0]"): None}),
         (

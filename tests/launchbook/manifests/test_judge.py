@@ -229,6 +229,12 @@ def test_no_policy_is_no_isolation() -> None:
     assert said(judge.policies([], {}, PODS)) == (FAIL, "The manifests hold no NetworkPolicy, so nothing is isolated.")
 
 
+def test_policies_that_were_never_rendered_are_unknown() -> None:
+    """Nobody knows which there are; a system that runs may be isolated all the same."""
+    because = "The manifests don't render, so it isn't known which policies they hold."
+    assert said(judge.policies([], {}, PODS, "not YAML")) == (UNKNOWN, because)
+
+
 def secret(**data: str) -> dict[str, Any]:
     return {"kind": "Secret", "metadata": {"name": "s"}, "data": data}
 

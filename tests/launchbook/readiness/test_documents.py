@@ -57,6 +57,13 @@ def test_a_claim_that_no_check_supports_is_left_out_and_said_so() -> None:
     assert "B.threshold is WAIVED: 900 ms is above 500 ms." in left
 
 
+def test_a_conditional_launch_says_its_conditions() -> None:
+    """Before anything that holds."""
+    body = announce(verdict(word="CONDITIONAL") | {"because": ["WAIVED C.decision: accepted by the head."]})
+    assert body.index("accepted by the head.") < body.index("What holds:") < body.index("A.apply")
+    assert "conditions" not in announce(verdict())
+
+
 def test_an_endpoint_that_nobody_asked_is_no_claim() -> None:
     """The load went to the Service; what a user will type may be another address."""
     text = announce(verdict(check("B.target", measured="http://api.a.svc, 2 ready endpoints")))
