@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from runs import environment, notebooks, passing
 
 from launchbook.batch import run_batch
@@ -42,15 +40,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         outputs=folder / "outputs", tracks=["A", "B", "C"], read_only=False, say=lambda line: None, render=render,
     )  # fmt: skip
     return (folder / "outputs" / "latest").resolve()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 def visit(browser: Browser, page: Path, width: int = 1280) -> tuple[Any, list[str], list[str]]:
