@@ -125,6 +125,8 @@ def test_a_drain_under_load_takes_no_budget_below_what_it_promises(
     assert {step.pod for step in foretold.steps} == _on(system, node)
     address = system.get("service", "api", "-n", "kgents-triad")["spec"]["clusterIP"]
     target = Target("the API", address, 80, "api.kgents-triad", "/v1/agents", "launchbook-load", {})
+    # The pod that sends the requests has no controller, and kubectl drains no node that holds such a pod.
+    system.kubectl("cordon", node)
     with sending(run, target) as requests, Watch(run) as watch:
         assert requests.problem is None, requests.problem
         began = time.monotonic()
