@@ -24,6 +24,7 @@ KUSTOMIZATION = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _TIMEOUT = 120.0  # s
 # kubectl has kustomize built in, with all that is used here, from this minor release on.
 _OLDEST_KUBECTL = 24
+_KIND = re.compile(r"^kind:", re.MULTILINE)
 MOST_APPLIED = 5000  # objects of one system; more than that is a folder named by mistake
 
 
@@ -40,6 +41,8 @@ def render(path: Path, *, allow_remote: bool = False, most: int | None = None) -
     if kustomization(path):
         if not allow_remote:
             refuse_remote(path)
+        if most is not None and _at_least(path) > most:
+            raise _too_many(path, most)
         return _at_most(most, path, parse(build(path), str(path)))
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml", ".json"))
     if nested := next((file for file in files if file.name in KUSTOMIZATION), None):
@@ -58,10 +61,22 @@ def render(path: Path, *, allow_remote: bool = False, most: int | None = None) -
 
 def _at_most(most: int | None, path: Path, objects: list[Object]) -> list[Object]:
     if most is not None and len(objects) > most:
-        raise ParametersError(
-            f"{path} holds more than {most} objects. Part it into systems that are launched one by one. Nothing was touched."
-        )
+        raise _too_many(path, most)
     return objects
+
+
+def _too_many(path: Path, most: int) -> ParametersError:
+    return ParametersError(
+        f"{path} holds more than {most} objects. Part it into systems that are launched one by one. Nothing was touched."
+    )
+
+
+def _at_least(folder: Path) -> int:
+    """A lower bound of what a kustomization gives, from its files: kustomize's own time grows with the square of it."""
+    resources = [
+        file.parent / str(entry) for file in files_of(folder) for entry in _mapping(file).get("resources") or ()
+    ]
+    return sum(len(_KIND.findall(_text(resource))) for resource in resources if resource.is_file())
 
 
 def kustomization(folder: Path) -> Path | None:
@@ -70,11 +85,17 @@ def kustomization(folder: Path) -> Path | None:
 
 
 def build(folder: Path) -> str:
-    """What `kustomize build` prints for a folder. Raises ParametersError with its own words."""
-    done = subprocess.run(
-        [*_program(), str(folder)], capture_output=True, text=True, timeout=_TIMEOUT, check=False,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
-    )  # fmt: skip
+    """What `kustomize build` prints for a folder. Raises ParametersError with its own words, or where it takes too long."""
+    try:
+        done = subprocess.run(
+            [*_program(), str(folder)], capture_output=True, text=True, timeout=_TIMEOUT, check=False,
+            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise ParametersError(
+            f"{folder}: kustomize had not rendered it after {_TIMEOUT:.0f} s; part it into systems that are launched one "
+            "by one. Nothing was touched."
+        ) from None
     if done.returncode:
         raise ParametersError(f"{folder}: kustomize refuses: {done.stderr.strip()}. Nothing was touched.")
     return done.stdout

@@ -25,6 +25,8 @@ from launchbook.words import Status
 pytestmark = pytest.mark.lab
 
 NATS, BUDGET = "kgents-agents", "kgents-agents/nats-pdb"
+NATS_PODS = ("-n", NATS, "-l", "app.kubernetes.io/name=nats")
+API, REDIS = (("-n", "kgents-triad", "-l", f"app.kubernetes.io/name={name}") for name in ("api", "redis"))
 Prepare = Callable[..., Run]
 
 
@@ -69,20 +71,28 @@ def _on(lab: Any, node: str) -> set[str]:
 
 @pytest.fixture
 def node(system: Any) -> Iterator[str]:
-    """A node with NATS, with the API too where one has both, and without Redis and DNS, which have one pod each."""
-    first, *others = sorted(n["metadata"]["name"] for n in system.get("nodes")["items"])
-    assert len(others) == 2, "a drain that is to end needs somewhere to go"
-    if _nodes_of(system, "-n", "kgents-triad", "-l", "app.kubernetes.io/name=redis") != {first}:
-        system.kubectl("cordon", *others)
-        system.kubectl("-n", "kgents-triad", "delete", "pod", "-l", "app.kubernetes.io/name=redis")
-        system.kubectl("uncordon", *others)
-        system.await_ready()
-    nats, api = (_nodes_of(system, "-A", "-l", f"app.kubernetes.io/name={name}") for name in ("nats", "api"))
-    free = sorted(nats & set(others) - _nodes_of(system, "-n", "kube-system"))
-    assert free, f"nats runs on {nats}"
-    yield max(free, key=lambda name: name in api)
-    system.kubectl("uncordon", *others)
+    """A node with NATS, with the API too where it can be, and without Redis and DNS, which have one pod each."""
+    nodes = {n["metadata"]["name"] for n in system.get("nodes")["items"]}
+    assert len(nodes) == 3, "a drain that is to end needs somewhere to go"
+    [dns] = _nodes_of(system, "-n", "kube-system")
+    if _nodes_of(system, *REDIS) != {dns}:
+        _restart_on(system, dns, nodes, *REDIS)
+    api, nats = _nodes_of(system, *API), _nodes_of(system, *NATS_PODS)
+    chosen = max(sorted(nodes - {dns}), key=lambda name: (name in nats, name in api))
+    if chosen not in nats:
+        _restart_on(system, chosen, nodes, "-n", NATS, "nats-0")
+    yield chosen
+    system.kubectl("uncordon", *nodes)
     system.await_ready()
+
+
+def _restart_on(lab: Any, node: str, nodes: set[str], *pod: str) -> None:
+    """Deletes a pod, whose next one can go to that node alone."""
+    lab.kubectl("cordon", *(nodes - {node}))
+    namespace, *which = pod[1:]
+    lab.kubectl("-n", namespace, "delete", "pod", *which)
+    lab.await_ready()
+    lab.kubectl("uncordon", *(nodes - {node}))
 
 
 def _simulated(run: Run, node: str) -> Drain:

@@ -94,6 +94,33 @@ def test_ten_thousand_objects_are_refused(tmp_path: Path) -> None:
         render(tmp_path, most=5_000)
 
 
+def test_a_kustomization_of_ten_thousand_objects_is_refused(tmp_path: Path) -> None:
+    """Before kustomize is asked, which would take minutes: here it can't even be started."""
+    for n in range(100):
+        text = "".join(f"---\n{MAP.format(name=f'm{n}-{i}')}" for i in range(100))
+        (tmp_path / f"{n:03}.yaml").write_text(text)
+    base = tmp_path / "base"
+    base.mkdir()
+    names = ", ".join(f"../{n:03}.yaml" for n in range(100))
+    (base / "kustomization.yaml").write_text(f"resources: [{names}]")
+    over = tmp_path / "over"
+    over.mkdir()
+    (over / "kustomization.yaml").write_text("resources: [../base]")
+    with pytest.raises(ParametersError, match=r"over holds more than 5000 objects\. Part it .* Nothing was touched"):
+        render(over, most=5_000)
+
+
+@pytest.mark.lab
+def test_a_rendering_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kustomization.yaml").write_text("resources: [a.yaml]")
+    (tmp_path / "a.yaml").write_text(MAP.format(name="a"))
+    monkeypatch.setattr("launchbook.render._TIMEOUT", 1e-6)
+    with pytest.raises(
+        ParametersError, match=r"kustomize had not rendered it after 0 s; part it .* Nothing was touched"
+    ):
+        render(tmp_path)
+
+
 @pytest.mark.lab  # kubectl comes with the lab
 @pytest.mark.parametrize("resources", [("b", "a"), ("b", "b")])
 def test_a_kustomization_that_contains_itself_is_refused(tmp_path: Path, resources: Any) -> None:
