@@ -248,3 +248,27 @@ def _without_certificate(cluster: Cluster) -> Any:
     configuration.cert_file = configuration.key_file = None
     configuration.api_key = {"BearerToken": "Bearer long-expired"}
     return configuration
+
+
+def test_an_invalid_selector_is_refused_before_anything_is_changed(run: Any) -> None:
+    """On a first install too, but for the namespace, without which the server tries nothing that goes into it."""
+    odd = item(
+        "NetworkPolicy", "odd", "networking.k8s.io/v1",
+        spec={"podSelector": {"matchExpressions": [{"key": "app", "operator": "Inn", "values": ["a"]}]}},
+    )  # fmt: skip
+    other = web()
+    other["spec"]["selector"] = {"matchLabels": {"app": "another"}}
+    new, here = (f"{kind}/{SPACE}/{name}" for kind, name in (("ConfigMap", "a"), ("NetworkPolicy", "odd")))
+    assert applied(run, space(), config("a"), odd, other) == {
+        f"Namespace/{SPACE}": "created", new: "not tried", here: "refused", f"Deployment/{SPACE}/web": "refused",
+    }  # fmt: skip
+    assert 'Invalid value: "Inn": not a valid selector operator' in _because(run, here)
+    assert "`selector` does not match template `labels`" in _because(run, f"Deployment/{SPACE}/web")
+    said = applied(run, space(), config("a"), odd, other)
+    assert f"2 objects can't be applied, the first is {here}: " in said
+    assert 'spec.podSelector.matchExpressions[0].operator: Invalid value: "Inn"' in said
+    assert run.cluster.get("ConfigMap", "a", SPACE) is None
+
+
+def _because(run: Any, object: str) -> str:
+    return next(str(row["because"]) for row in run.kept["manifests/applied.json"] if row["object"] == object)
