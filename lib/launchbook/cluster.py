@@ -7,29 +7,30 @@ was asked for. A Cluster may be used from several threads.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any
 
 import tenacity
 import urllib3
 import yaml
 from kubernetes import config
-from kubernetes.client import ApiClient, Configuration
+from kubernetes.client import Configuration
 from kubernetes.config.config_exception import ConfigException
 
 import launchbook.watching as watching
-from launchbook.errors import BadCredentials, ClusterError, ConflictError, MissingRight, Unavailable
+from launchbook.discovery import Discovery, Resource
+from launchbook.errors import ClusterError, MissingRight, NotFound, Unavailable, UnknownKind
 from launchbook.execing import ExecResult, Session, execute, session
 from launchbook.leasing import lease
 from launchbook.parameters import Cluster as ClusterParameters
+from launchbook.transport import LogStream, Transport
 
 MANAGER = "launchbook"
 Objects = list[dict[str, Any]]
 Command = list[str]
-_TIMEOUT = (5.0, 30.0)  # s, to connect and to wait for an answer
 _PAGE = 500
 _CONNECTIONS = 32  # kept open at a time: as many as a plan asks at once, and some
 # What may be done twice is asked again, at growing distances with jitter, so that a server that is hard pressed recovers.
@@ -61,23 +62,14 @@ class Response:
     body: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Resource:
-    """Where a kind lives in the API: `pods`, namespaced, below /api/v1."""
-
-    plural: str
-    namespaced: bool
-    base: str
-
-
 class Cluster:
     """One connected cluster. Made by Cluster.connect()."""
 
     def __init__(self, configuration: Configuration, context: str) -> None:
         self._configuration = configuration
         self._context = context
-        self._client = ApiClient(configuration)
-        self._resources: dict[str, dict[str, Resource]] = {}
+        self._transport = Transport(configuration)
+        self._discovery = Discovery(self._transport)
 
     @classmethod
     def connect(cls, parameters: ClusterParameters) -> Cluster:
@@ -148,7 +140,7 @@ class Cluster:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": asked},
         }
-        answer = self._call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=review)
+        answer = self._transport.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=review)
         return bool(answer["status"].get("allowed"))
 
     def require(self, verb: str, resource: str, **where: Any) -> None:
@@ -169,8 +161,10 @@ class Cluster:
     ) -> dict[str, Any] | None:
         """The object, or None where there is none. Raises ClusterError, MissingRight."""
         try:
-            found: dict[str, Any] = self._call("GET", self._path(api_version, kind, namespace, name))
-        except _NotFound:
+            found: dict[str, Any] = self._transport.call(
+                "GET", self._discovery.path(api_version, kind, namespace, name)
+            )
+        except NotFound:
             return None
         return found
 
@@ -214,10 +208,10 @@ class Cluster:
             query["labelSelector"] = labels if isinstance(labels, str) else _selector(labels)
         if fields:
             query["fieldSelector"] = fields
-        path = self._path(api_version, kind, namespace)
+        path = self._discovery.path(api_version, kind, namespace)
         items: Objects = []
         while True:
-            page = self._call("GET", path, query=query)
+            page = self._transport.call("GET", path, query=query)
             for item in page["items"]:
                 if not managed_fields:
                     item["metadata"].pop("managedFields", None)
@@ -235,17 +229,17 @@ class Cluster:
         query: dict[str, Any] = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": force}
         if dry_run:
             query["dryRun"] = "All"
-        applied: dict[str, Any] = self._call(
-            "PATCH", self._path_of(obj), query=query, body=obj, content_type="application/apply-patch+yaml"
+        applied: dict[str, Any] = self._transport.call(
+            "PATCH", self._discovery.path_of(obj), query=query, body=obj, content_type="application/apply-patch+yaml"
         )
         return applied
 
     def create(self, obj: Mapping[str, Any], *, dry_run: bool = False) -> dict[str, Any]:
         """Creates an object and returns it. Raises ClusterError with the server's reason, such as a quota."""
         meta = obj["metadata"]
-        path = self._path(obj["apiVersion"], obj["kind"], meta.get("namespace"))
+        path = self._discovery.path(obj["apiVersion"], obj["kind"], meta.get("namespace"))
         query = {"fieldManager": MANAGER, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
-        created: dict[str, Any] = self._call("POST", path, query=query, body=obj)
+        created: dict[str, Any] = self._transport.call("POST", path, query=query, body=obj)
         return created
 
     def delete(
@@ -270,8 +264,8 @@ class Cluster:
         if uid is not None:
             body["preconditions"] = {"uid": uid}
         try:
-            self._call("DELETE", self._path(api_version, kind, namespace, name), body=body)
-        except _NotFound:
+            self._transport.call("DELETE", self._discovery.path(api_version, kind, namespace, name), body=body)
+        except NotFound:
             return False
         return True
 
@@ -357,12 +351,12 @@ class Cluster:
         if dry_run:
             body["deleteOptions"] = {"dryRun": ["All"]}
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction"
-        response = self._send("POST", path, body=body, query={"dryRun": "All"} if dry_run else {})
+        response = self._transport.send("POST", path, body=body, query={"dryRun": "All"} if dry_run else {})
         return Response(response.status, json.loads(response.data or b"{}"))
 
     def raw(self, path: str) -> Any:
         """GET of any path of the API, `/api/v1/nodes/n/proxy/configz`, parsed. Raises ClusterError, MissingRight."""
-        return self._call("GET", path)
+        return self._transport.call("GET", path)
 
     def lease(self, namespace: str, name: str, holder: str, seconds: int) -> AbstractContextManager[None]:
         """Holds a Lease, renewed until the end. Raises ClusterError where somebody else holds it."""
@@ -370,21 +364,18 @@ class Cluster:
 
     def replace(self, obj: Mapping[str, Any]) -> dict[str, Any]:
         """Replaces an object of the same resourceVersion. Raises ConflictError where it has changed since."""
-        replaced: dict[str, Any] = self._call("PUT", self._path_of(obj), body=obj)
+        replaced: dict[str, Any] = self._transport.call("PUT", self._discovery.path_of(obj), body=obj)
         return replaced
 
     def stream_watch(self, path_query: Mapping[str, Any], kind: str, namespace: str | None, api_version: str) -> Any:
         """The raw answer of a watch: an urllib3 response that yields lines of JSON."""
-        path = self._path(api_version, kind, namespace)
-        response = self._send("GET", path, query={**path_query, "watch": "true"}, stream=True)
-        if response.status >= 400:
-            _refuse("GET", path, response.status, response.data)
-        return response
+        path = self._discovery.path(api_version, kind, namespace)
+        return self._transport.checked("GET", path, query={**path_query, "watch": "true"}, stream=True)
 
     def _who(self) -> dict[str, Any]:
         review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         try:
-            answer = self._call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review)
+            answer = self._transport.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body=review)
         except ClusterError:
             return {}
         user: dict[str, Any] = answer["status"]["userInfo"]
@@ -394,149 +385,20 @@ class Cluster:
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
         asked = {"container": container, "follow": follow or None, "sinceSeconds": query.get("since_seconds")}
         asked |= {"timestamps": query.get("timestamps") or None, "previous": query.get("previous") or None}
-        response = self._send("GET", path, query={k: v for k, v in asked.items() if v is not None}, stream=follow)
-        if response.status >= 400:
-            _refuse("GET", path, response.status, response.data)
-        return response
+        query = {k: v for k, v in asked.items() if v is not None}
+        return self._transport.checked("GET", path, query=query, stream=follow)
 
-    def resource(self, api_version: str, kind: str) -> tuple[str, bool]:
-        """(plural name, whether it lives in a namespace) of a kind. Raises UnknownKind, ClusterError."""
-        found = self._resource(api_version, kind)
-        return found.plural, found.namespaced
+    def resource(self, api_version: str, kind: str) -> Resource:
+        """Where a kind lives. Raises UnknownKind, ClusterError."""
+        return self._discovery.resource(api_version, kind)
 
     def listable(self) -> tuple[tuple[str, str], ...]:
         """(apiVersion, kind) of everything that lives in a namespace and can be listed, in each group's own version.
 
         Raises ClusterError where a group doesn't answer.
         """
-        groups = self._call("GET", "/apis")["groups"]
-        bases = {group["preferredVersion"]["groupVersion"]: "apis" for group in groups}
-        found = []
-        for version, root in {"v1": "api", **bases}.items():
-            try:
-                listed = self._call("GET", f"/{root}/{version}")["resources"]
-            except _NotFound:
-                continue  # it was taken away at this moment
-            kept = (r for r in listed if r["namespaced"] and "list" in r["verbs"] and "/" not in r["name"])
-            found += [(version, r["kind"]) for r in kept]
-        return tuple(found)
-
-    def _path_of(self, obj: Mapping[str, Any]) -> str:
-        meta = obj["metadata"]
-        return self._path(obj["apiVersion"], obj["kind"], meta.get("namespace"), meta["name"])
-
-    def _path(self, api_version: str, kind: str, namespace: str | None, name: str = "") -> str:
-        resource = self._resource(api_version, kind)
-        scope = f"/namespaces/{namespace}" if namespace and resource.namespaced else ""
-        return f"{resource.base}{scope}/{resource.plural}" + (f"/{name}" if name else "")
-
-    def _resource(self, api_version: str, kind: str) -> Resource:
-        if kind not in self._resources.get(api_version, {}):
-            base = f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
-            try:
-                listed = self._call("GET", base)["resources"]
-            except _NotFound:
-                listed = []
-            self._resources[api_version] = {
-                r["kind"]: Resource(r["name"], r["namespaced"], base) for r in listed if "/" not in r["name"]
-            }
-        try:
-            return self._resources[api_version][kind]
-        except KeyError:
-            raise UnknownKind(
-                f"the cluster knows no {kind} of {api_version}; is its CustomResourceDefinition installed?",
-                status=404,
-            ) from None
-
-    def _call(self, method: str, path: str, **request: Any) -> Any:
-        response = self._send(method, path, **request)
-        if response.status >= 400:
-            _refuse(method, path, response.status, response.data)
-        try:
-            return json.loads(response.data)
-        except ValueError:
-            raise ClusterError(f"{method} {path}: the answer is not JSON: {response.data[:100]!r}") from None
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        stream: bool = False,
-    ) -> Any:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
-        self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
-        fields = {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in (query or {}).items()}
-        try:
-            return self._client.rest_client.pool_manager.request(
-                method,
-                self._configuration.host + path + ("?" + _encode(fields) if fields else ""),
-                body=None if body is None else json.dumps(body).encode(),
-                headers=headers,
-                preload_content=not stream,
-                timeout=urllib3.Timeout(connect=_TIMEOUT[0], read=None if stream else _TIMEOUT[1]),
-            )
-        except urllib3.exceptions.HTTPError as error:
-            reason = getattr(error, "reason", None) or error
-            raise Unavailable(f"{method} {self._configuration.host}{path}: no answer: {reason}") from None
-
-
-class UnknownKind(ClusterError):
-    """The cluster serves no such kind."""
-
-
-class _NotFound(ClusterError):
-    """404 for an object or a group."""
-
-
-class LogStream:
-    """An open log. Iterate over it in one thread; close() from any other ends the iteration."""
-
-    def __init__(self, response: Any) -> None:
-        self._response = response
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            while chunk := self._response.read1(65536):
-                yield chunk
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError):
-            return  # closed from outside, or the connection ended
-
-    def close(self) -> None:
-        """Ends the stream; a reader that waits for bytes wakes up."""
-        watching.shut(self._response)
-
-
-def _refuse(method: str, path: str, status: int, data: bytes) -> NoReturn:
-    try:
-        body = json.loads(data)
-    except ValueError:
-        body = {}
-    message = str(body.get("message") or data[:200].decode("utf-8", "replace")) if isinstance(body, dict) else ""
-    causes = (body.get("details") or {}).get("causes") or () if isinstance(body, dict) else ()
-    told: dict[str, Any] = {"status": status, "causes": causes}
-    if status == 404:
-        raise _NotFound(f"{method} {path}: {message}", **told)
-    if (status == 403 and "is forbidden: User" in message) or (status == 403 and "cannot" in message):
-        whole = f"{message}. Let the cluster's admin apply parameters/launchbook-role.yaml, or grant it."
-        raise MissingRight(whole, **told)
-    if status == 401:
-        raise BadCredentials(f"{method} {path}: the cluster refuses our credentials (401); renew them.", **told)
-    if status == 409:
-        fields = [f"{c.get('field', '?')} ({c.get('message', '')})" for c in causes]
-        raise ConflictError(f"{message}" + (f": {'; '.join(fields)}" if fields else ""), **told)
-    kind = Unavailable if status == 429 or status >= 500 else ClusterError
-    raise kind(f"{method} {path}: HTTP {status}: {message}", **told)
+        return self._discovery.listable()
 
 
 def _selector(labels: Mapping[str, str]) -> str:
     return ",".join(f"{k}={v}" for k, v in sorted(labels.items()))
-
-
-def _encode(fields: Mapping[str, str]) -> str:
-    from urllib.parse import urlencode
-
-    return urlencode(fields)

@@ -35,6 +35,14 @@ class Unavailable(ClusterError):
     """No answer, or one that says to come again (429, 5xx): what was asked may be asked once more."""
 
 
+class NotFound(ClusterError):
+    """404: there is no such object, or no such group."""
+
+
+class UnknownKind(ClusterError):
+    """The cluster serves no such kind."""
+
+
 class BadCredentials(ClusterError):
     """The API server doesn't know us (401): nothing else will succeed either."""
 

@@ -10,8 +10,9 @@ from types import TracebackType
 
 import pandas as pd
 
-from launchbook.cluster import Cluster, LogStream
+from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
+from launchbook.transport import LogStream
 
 # second: whole seconds since the followers were opened; bytes, lines: of the log's text in that second.
 COLUMNS = ["namespace", "pod", "container", "second", "bytes", "lines"]

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from launchbook.cluster import LogStream
 from launchbook.errors import ClusterError
 from launchbook.guise import captors, captured
 from launchbook.pods import await_running, ensure_namespace, pod
 from launchbook.run import Run
 from launchbook.selector import matches
+from launchbook.transport import LogStream
 
 Object = dict[str, Any]
 NAME = "launchbook-requests"

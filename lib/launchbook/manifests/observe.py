@@ -109,12 +109,12 @@ def _applying(run: Run, rendered: Rendered) -> Iterator[Need]:
     """Server-side apply reads, patches, and creates what is absent; a kind that the cluster doesn't know is skipped."""
     for item in rendered.objects:
         try:
-            resource, namespaced = run.cluster.resource(item["apiVersion"], item["kind"])
+            resource = run.cluster.resource(item["apiVersion"], item["kind"])
         except ClusterError:
             continue
         group = item["apiVersion"].partition("/")[0] if "/" in item["apiVersion"] else ""
-        where = item["metadata"].get("namespace", "") if namespaced else ""
-        yield from ((verb, resource, group, "", where) for verb in ("get", "patch", "create"))
+        where = item["metadata"].get("namespace", "") if resource.namespaced else ""
+        yield from ((verb, resource.plural, group, "", where) for verb in ("get", "patch", "create"))
 
 
 def render(run: Run) -> Rendered:

@@ -168,7 +168,7 @@ def _step(cluster: Cluster, item: Object, live: Live, awaited: str, force: Seque
         return Step(item, "not shown", awaited, awaits=True)
     if isinstance(live, ClusterError):
         return _refused(item, None, answer(live, None, item))
-    if item["metadata"].get("namespace") and not cluster.resource(item["apiVersion"], item["kind"])[1]:
+    if item["metadata"].get("namespace") and not cluster.resource(item["apiVersion"], item["kind"]).namespaced:
         because = (
             f"A {item['kind']} lives in no namespace; take the namespace out, and name it in manifests.cluster_objects."
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from launchbook.discovery import Resource
 from launchbook.errors import ClusterError
 from launchbook.manifests import observe
 from launchbook.manifests.diff import masked
@@ -50,10 +51,10 @@ class Cluster:
             raise ClusterError("no answer")
         return bool(answer)
 
-    def resource(self, api_version: str, kind: str) -> tuple[str, bool]:
+    def resource(self, api_version: str, kind: str) -> Resource:
         if kind == "Unknown":
             raise ClusterError("unknown")
-        return f"{kind.lower()}s", kind != "Namespace"
+        return Resource(f"{kind.lower()}s", kind != "Namespace", "")
 
 
 def run(*allowed: str, granted: Any = lambda *_: True, where: str = "pod") -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from launchbook.discovery import Resource
 from launchbook.errors import ClusterError, ConflictError
 from launchbook.manifests import act
 from launchbook.manifests.answers import Answer
@@ -101,8 +102,8 @@ class Cluster:
     def get(self, kind: str, name: str, namespace: str | None = None, *, api_version: str = "v1") -> Any:
         return self.there.get(name)
 
-    def resource(self, api_version: str, kind: str) -> tuple[str, bool]:
-        return f"{kind.lower()}s", True
+    def resource(self, api_version: str, kind: str) -> Resource:
+        return Resource(f"{kind.lower()}s", True, "")
 
     def list(self, kind: str, *_: Any, **__: Any) -> list[Any]:
         raise ClusterError("not allowed to list")
