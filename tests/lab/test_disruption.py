@@ -200,6 +200,14 @@ def test_a_proof_asks_the_service_along_an_open_edge(prepare: Prepare) -> None:
     assert "answered" in str(chart.bundle())
 
 
+@pytest.mark.parametrize("typo", ["kgents-agents/nats-pbd", "kgents-agent/nats-pdb"])
+def test_a_mistyped_budget_is_not_proved(prepare: Prepare, typo: str) -> None:
+    """And nothing is evicted in its place."""
+    [check] = disruption.judge.evictions(disruption.evict(prepare(typo)))
+    assert (check.subject, check.status) == (typo, Status.UNKNOWN)
+    assert check.because == f"The budget is not on the cluster; did you mean {BUDGET!r}?"
+
+
 FAULT = "disrupted"
 PROGRAM = """
 import http.server, os, signal, threading, time

@@ -11,6 +11,7 @@ from launchbook.disruption.requests import Target, finish, sending, target
 from launchbook.errors import ClusterError
 from launchbook.run import Run
 from launchbook.selector import matches
+from launchbook.strict_yaml import nearest
 
 Object = dict[str, Any]
 _POLL = 0.25  # s
@@ -50,7 +51,7 @@ def _proof(run: Run, name: str) -> dict[str, Any]:
         live, pods = settled(run, [namespace])
         budget = live.get(name)
         if budget is None:
-            proof["problem"] = "The budget is not on the cluster."
+            proof["problem"] = f"The budget is not on the cluster{nearest(name, _budgets(run)) or '.'}"
             return proof
         if reason := unsettled(budget, pods[namespace]):
             proof["problem"] = f"Nothing was evicted, since its figures can't be gone by: {reason}."
@@ -72,6 +73,15 @@ def _proof(run: Run, name: str) -> dict[str, Any]:
     except ClusterError as error:
         proof["problem"] = str(error)
     return proof
+
+
+def _budgets(run: Run) -> list[str]:
+    """Those of the namespaces under launch, by name."""
+    return [
+        f"{namespace}/{item['metadata']['name']}"
+        for namespace in run.parameters.manifests.namespaces
+        for item in run.cluster.list("PodDisruptionBudget", namespace, api_version="policy/v1")
+    ]
 
 
 def _under_requests(run: Run, asked: Target, budget: Object, ready: list[str], proof: dict[str, Any]) -> None:

@@ -132,7 +132,8 @@ def _every_item(found: Sequence[Answer]) -> Criterion:
         return Criterion(title, None, ("D.*",), "It can't be told: there is no item.")
     unknown = [a.title for a in found if a.status == "UNKNOWN"]
     pending = sum(a.by == "pending" for a in found)
-    said = f"{len(found) - pending} of {len(found)} items are answered, {pending} wait."
+    unmet = sum(a.status in ("FAIL", "WAIVED") and a.by != "pending" for a in found)
+    said = f"{len(found) - pending} of {len(found)} items are answered, {unmet} of them with no; {pending} wait."
     because = f"Not answered: {'; '.join(unknown[:3])}." if unknown else said
     return Criterion(title, not unknown, ("D.*",), because)
 

@@ -139,6 +139,8 @@ def status_document(verdict: Mapping[str, Any]) -> str:
         "",
         markdown_table(frame),
         "",
+        *(_weight(verdict["checks"], priority, rule) for priority, rule in _RULES.items()),
+        "",
     ]
     lines += [f"- {escape_markdown(line)}" for line in verdict["because"]]
     open_ = [c for c in verdict["checks"] if c["status"] in ("FAIL", "UNKNOWN")]
@@ -148,6 +150,21 @@ def status_document(verdict: Mapping[str, Any]) -> str:
         for c in open_
     ] or ["Nothing."]
     return "\n".join([*lines, ""])
+
+
+# As words.weigh() has them.
+_RULES = {
+    "P0": "one that fails, or that can't be told, stops the launch",
+    "P1": "a GO needs 80 %, a launch 60 %",
+    "P2": "for information",
+}
+
+
+def _weight(checks: Sequence[Mapping[str, Any]], priority: str, rule: str) -> str:
+    counting = [c["status"] for c in checks if c["priority"] == priority and c["status"] != "NA"]
+    passed = counting.count("PASS")
+    share = f" ({100 * passed // len(counting)} %)" if counting else ""
+    return f"- {priority}: {passed} of {len(counting)} checks passed{share}; {rule}."
 
 
 def criteria_document(

@@ -59,7 +59,7 @@ def test_an_unknown_item_is_no_answer_and_a_pending_one_is_counted() -> None:
     """A pending item says what it waits for; silence says nothing."""
     waiting = Answer("Documentation", "b", "Item b", "FAIL", "pending", "It waits for c.", ("D.b",))
     silent = Answer("Documentation", "d", "Item d", "UNKNOWN", "statement", "Nobody has answered.", ("D.d",))
-    assert met([ITEM, waiting])[4].because == "1 of 2 items are answered, 1 wait."
+    assert met([ITEM, waiting])[4].because == "1 of 2 items are answered, 0 of them with no; 1 wait."
     assert (met([ITEM, silent])[4].met, met([ITEM, silent])[4].because) == (False, "Not answered: Item d.")
     assert met([])[4].met is None
 

@@ -118,6 +118,16 @@ def test_the_status_tells_what_is_open() -> None:
     assert open_.strip() == "- UNKNOWN P0 A.ready s: Why."
 
 
+def test_the_status_tells_how_much_of_each_priority_passed() -> None:
+    """What doesn't apply is not counted, and what was accepted did not pass."""
+    others = [{**check("D.a", status), "priority": "P1"} for status in ("PASS", "PASS", "WAIVED", "NA")]
+    checks = [check("A.ready"), check("A.budget", "FAIL"), *others]
+    text = show.status_document({**verdict(), "checks": checks})
+    assert "- P0: 1 of 2 checks passed (50 %); one that fails, or that can't be told, stops the launch." in text
+    assert "- P1: 2 of 3 checks passed (66 %); a GO needs 80 %, a launch 60 %." in text
+    assert "- P2: 0 of 0 checks passed; for information." in text
+
+
 def test_the_checklist_counts_each_section() -> None:
     """What a person stated is counted apart."""
     answers = [
