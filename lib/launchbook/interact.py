@@ -6,6 +6,7 @@ shown as HTML that needs no widget.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import ipywidgets as widgets
@@ -70,42 +71,102 @@ class Panel:
         self._widget.layout.display = "none"
 
 
-class Confirmation:
+class Asked(ABC):
+    """A question to who steps through a notebook: a widget, and a line that says how it stands and stays once saved."""
+
+    def __init__(self, *, needed: bool) -> None:
+        self._needed = needed
+        self._widget: Any = None
+
+    @property
+    @abstractmethod
+    def given(self) -> bool:
+        """Whether it was answered with yes, or needs no answer."""
+
+    @abstractmethod
+    def _ask(self) -> widgets.DOMWidget:
+        """The widget, which has a `value`."""
+
+    @abstractmethod
+    def _stands(self) -> str:
+        """A sentence."""
+
+    def _ipython_display_(self) -> None:
+        if not self._needed:
+            display(self._said())
+            return
+        self._widget = self._ask()
+        display(self._widget)
+        line = display(self._said(), display_id=True)
+        if line is not None:  # outside IPython nothing that was shown can change
+            self._widget.observe(lambda _: line.update(self._said()), "value")
+
+    def _said(self) -> Html:
+        text = self._stands()
+        return Html(f"<p>{escape(text)}</p>", visible(text))
+
+
+class Confirmation(Asked):
     """Whether a protected environment's name was typed, by parameter or in the box; any other one needs none."""
 
     def __init__(self, name: str, typed: str | None, *, protected: bool) -> None:
+        super().__init__(needed=protected)
         self._name = name
         self._typed = typed or ""
-        self._protected = protected
-        self._box: widgets.Text | None = None
 
     @property
     def given(self) -> bool:
-        return not self._protected or self._name in (self._typed, self._box.value if self._box else "")
+        return not self._needed or self._name in (self._typed, self._widget.value if self._widget else "")
 
-    def _ipython_display_(self) -> None:
-        if not self._protected:
-            display(self._said())
-            return
-        self._box = widgets.Text(
+    def _ask(self) -> widgets.DOMWidget:
+        return widgets.Text(
             value=self._typed,
             placeholder=self._name,
             description=f"Type {self._name!r} to let this notebook change it:",
             style={"description_width": "initial"},
             layout=widgets.Layout(width="60%"),
         )
-        display(self._box)
-        line = display(self._said(), display_id=True)
-        self._box.observe(lambda _: line.update(self._said()), "value")
 
-    def _said(self) -> Html:
-        if not self._protected:
+    def _stands(self) -> str:
+        if not self._needed:
             state = "not protected; what its parameters allow is done without asking"
         elif self.given:
             state = "confirmed"
         else:
             state = f"not confirmed; until {self._name!r} is typed, nothing is changed"
-        return Html(f"<p>Environment {escape(self._name)}: {escape(state)}.</p>", f"Environment {self._name}: {state}.")
+        return f"Environment {self._name}: {state}."
+
+
+class Approval(Asked):
+    """Whether the plan of a digest was read and may be applied: by parameter, or by a tick where `asked`."""
+
+    def __init__(self, digest: str, approved: str | None, *, asked: bool) -> None:
+        super().__init__(needed=asked and not approved)
+        self.digest = digest
+        self._approved = approved
+
+    @property
+    def given(self) -> bool:
+        if self._approved:
+            return self._approved == self.digest
+        return not self._needed or bool(self._widget and self._widget.value)
+
+    def _ask(self) -> widgets.DOMWidget:
+        return widgets.Checkbox(
+            value=False,
+            indent=False,
+            description="I have read this plan; it may be applied",
+            layout=widgets.Layout(width="60%"),
+        )
+
+    def _stands(self) -> str:
+        if self._approved:
+            state = "approved" if self.given else f"not approved; {self._approved} was"
+        elif not self._needed:
+            state = "no approval is asked"
+        else:
+            state = "approved" if self.given else "not approved; until it is, nothing is applied"
+        return f"Plan {self.digest}: {state}."
 
 
 def _execution_count() -> int:

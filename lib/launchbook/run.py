@@ -172,6 +172,11 @@ class Run:
         self._progress.update(text, fraction)
         self._say("progress", text=text, fraction=fraction)
 
+    @property
+    def interactive(self) -> bool:
+        """Whether a person steps through this run in JupyterLab, so that it can be asked."""
+        return str(self.opened["mode"]) == "interactive"
+
     def confirm(self) -> Confirmation:
         """The box in which the name of a protected environment is typed, or the line that none is needed."""
         return self._confirmation

@@ -1,4 +1,4 @@
-"""A protected environment stepped through in a real JupyterLab: nothing may be changed until its name is typed."""
+"""A protected environment stepped through in a real JupyterLab: it asks for its name, and for a tick below the plan."""
 
 from __future__ import annotations
 
@@ -26,7 +26,15 @@ for n in range(600):
     panel.update(Html(f"<p>{n} requests/s</p>", ""))
     time.sleep(0.1)
 """
-CELLS = {"A": ["run.confirm()", "print('may apply:', run.allowed('apply'))"], "B": [PANEL]}
+APPROVAL = (
+    "from launchbook.interact import Approval\napproval = Approval('sha256:1', None, asked=run.interactive)\napproval"
+)
+CELLS = {
+    "A": [
+        "run.confirm()", "print('may apply:', run.allowed('apply'))", APPROVAL, "print('plan approved:', approval.given)"
+    ],
+    "B": [PANEL],
+}  # fmt: skip
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -79,6 +87,11 @@ def _execute(page: Page, cells: int) -> None:
         page.wait_for_timeout(300)
 
 
+def _again(page: Page, cell: str) -> None:
+    page.locator(".jp-CodeCell", has_text=cell).locator(".jp-InputArea-editor").click()
+    page.keyboard.press("Control+Enter")
+
+
 def test_a_protected_environment_asks_for_its_name(address: str) -> None:
     """The box is there, says what it waits for, and opens the way once the name stands in it."""
     base, _, token = address.partition("/lab?token=")
@@ -90,7 +103,7 @@ def test_a_protected_environment_asks_for_its_name(address: str) -> None:
         page.goto(f"{base}/lab/tree/A-manifests.ipynb?token={token}")
         page.locator(".jp-Notebook .jp-CodeCell").first.click(timeout=60_000)
         expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_be_visible(timeout=60_000)
-        _execute(page, 6)
+        _execute(page, 8)
         box = page.locator(".jp-OutputArea input[type=text]")
         box.wait_for(timeout=60_000)
         outputs = page.locator(".jp-Notebook")
@@ -98,9 +111,14 @@ def test_a_protected_environment_asks_for_its_name(address: str) -> None:
         expect(outputs).to_contain_text("may apply: False", timeout=30_000)
         box.fill("mini")
         expect(outputs).to_contain_text("Environment mini: confirmed.", timeout=30_000)
-        page.locator(".jp-CodeCell", has_text="may apply:").locator(".jp-InputArea-editor").click()
-        page.keyboard.press("Control+Enter")
+        _again(page, "may apply:")
         expect(outputs).to_contain_text("may apply: True", timeout=30_000)
+        expect(outputs).to_contain_text("Plan sha256:1: not approved; until it is, nothing is applied.")
+        expect(outputs).to_contain_text("plan approved: False")
+        page.get_by_label("I have read this plan; it may be applied").check()
+        expect(outputs).to_contain_text("Plan sha256:1: approved.", timeout=30_000)
+        _again(page, "plan approved:")
+        expect(outputs).to_contain_text("plan approved: True", timeout=30_000)
         browser.close()
     assert not [url for url in asked if not url.startswith((base, "data:", "blob:"))]
 

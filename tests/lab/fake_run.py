@@ -19,6 +19,7 @@ class FakeRun:
     cluster: Cluster
     parameters: Any
     kept: dict[str, Any] = field(default_factory=dict)
+    interactive: bool = False
 
     def evidence(self, file: str, data: Any) -> str:
         self.kept[file] = json.loads(json.dumps(data))

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from launchbook.interact import Confirmation
+from launchbook.interact import Approval, Confirmation
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,26 @@ def test_a_confirmation(
     confirmation = Confirmation("shop", typed, protected=protected)
     assert confirmation.given is given
     confirmation._ipython_display_()
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("approved", "asked", "given", "said"),
+    [
+        (None, False, True, "Plan sha256:1: no approval is asked."),
+        (None, True, False, "Plan sha256:1: not approved; until it is, nothing is applied."),
+        ("sha256:2", True, False, "Plan sha256:1: not approved; sha256:2 was."),
+        ("sha256:2", False, False, "Plan sha256:1: not approved; sha256:2 was."),
+        ("sha256:1", True, True, "Plan sha256:1: approved."),
+    ],
+)
+def test_an_approval(
+    approved: str | None, asked: bool, given: bool, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A parameter goes before the box; nobody is asked in a batch."""
+    approval = Approval("sha256:1", approved, asked=asked)
+    assert approval.given is given
+    approval._ipython_display_()
     assert said in capsys.readouterr().out
 
 

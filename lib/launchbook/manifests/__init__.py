@@ -1,7 +1,7 @@
 """Manifests: rendered, planned, applied, awaited, read back, and taken back."""
 
 from launchbook.manifests import judge
-from launchbook.manifests.act import Applied, apply, refusal
+from launchbook.manifests.act import Applied, apply, approve, refusal
 from launchbook.manifests.observe import Rendered, left, pods, policies, render, rights, target
 from launchbook.manifests.planning import Plan, plan
 from launchbook.manifests.show import changes, readiness
@@ -9,6 +9,6 @@ from launchbook.manifests.undoing import undo
 from launchbook.manifests.waiting import wait
 
 __all__ = [
-    "Applied", "Plan", "Rendered", "apply", "changes", "judge", "left", "plan", "pods", "policies", "readiness",
+    "Applied", "Plan", "Rendered", "apply", "approve", "changes", "judge", "left", "plan", "pods", "policies", "readiness",
     "refusal", "render", "rights", "target", "undo", "wait",
 ]  # fmt: skip

@@ -12,6 +12,7 @@ import pandas as pd
 
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
+from launchbook.interact import Approval
 from launchbook.manifests.answers import hidden
 from launchbook.manifests.diff import shown
 from launchbook.manifests.journal import Journal
@@ -27,8 +28,17 @@ _COLUMNS = ("object", "action", "because")
 _SETTLED = 30.0  # s, for a new namespace or kind to be usable
 
 
-def refusal(run: Run, rendered: Rendered, plan: Plan) -> str | None:
-    """Why nothing will be applied, or None. Nothing was changed then."""
+def approve(run: Run, plan: Plan) -> Approval:
+    """The box in which a plan is approved that somebody reads in JupyterLab of a protected environment.
+
+    Everywhere else `approved_plan` says which plan may be applied, or none is asked.
+    """
+    asked = run.interactive and run.parameters.cluster.protected
+    return Approval(plan.digest, run.parameters.manifests.approved_plan, asked=asked)
+
+
+def refusal(run: Run, rendered: Rendered, plan: Plan, approval: Approval | None = None) -> str | None:
+    """Why nothing will be applied, or None. Nothing was changed then. approval: as approve() gives it."""
     given = run.parameters.manifests
     if rendered.problem:
         return "The manifests don't render."
@@ -42,14 +52,20 @@ def refusal(run: Run, rendered: Rendered, plan: Plan) -> str | None:
         return f"manifests.force names {unknown[0]!r}, which is not rendered{f'; did you mean {near[0]}?' if near else '.'}"
     if not run.allowed("apply"):
         return MAY_NOT
-    if given.approved_plan and given.approved_plan != plan.digest:
-        return (
-            f"The plan that was approved is {given.approved_plan}, this one is {plan.digest}. Read this plan; to approve "
-            "it, pass `approved_plan` with its digest. Nothing was changed."
-        )
+    if not (approval or approve(run, plan)).given:
+        return _unapproved(given.approved_plan, plan.digest)
     if blocking := [step for step in plan.steps if step.blocks]:
         return f"{len(blocking)} objects can't be applied, the first is {blocking[0].object}: {blocking[0].because}"
     return None
+
+
+def _unapproved(approved: str | None, digest: str) -> str:
+    if approved:
+        return (
+            f"The plan that was approved is {approved}, this one is {digest}. Read this plan; to approve it, pass "
+            "`approved_plan` with its digest. Nothing was changed."
+        )
+    return "The plan was not approved. Read it, tick the box below it, and run this cell again. Nothing was changed."
 
 
 @dataclass(frozen=True)
@@ -60,14 +76,14 @@ class Applied:
     refusal: str | None = None
 
 
-def apply(run: Run, rendered: Rendered, plan: Plan) -> Applied:
+def apply(run: Run, rendered: Rendered, plan: Plan, approval: Approval | None = None) -> Applied:
     """Does what the plan says.
 
     action: created, changed, forced, unchanged (not sent at all), refused, or not tried. Nothing is applied, and the
     frame is empty, where refusal() gives a reason or the cluster is no longer what was planned for. Where objects are
     refused, the others of their phase are applied and later phases are not begun: no pod starts without its policy.
     """
-    why = refusal(run, rendered, plan)
+    why = refusal(run, rendered, plan, approval)
     if not why:
         run.require("apply")
         why = _moved(run.cluster, plan)

@@ -116,11 +116,13 @@ class Cluster:
         return live(item)
 
 
-def run(cluster: Cluster, approved: str | None = None) -> Any:
+def run(cluster: Cluster, approved: str | None = None, interactive: bool = False) -> Any:
+    """Of a protected environment."""
     kept: dict[str, Any] = {}
     given = SimpleNamespace(namespaces=("s",), cluster_objects=(), force=(), approved_plan=approved)
     return SimpleNamespace(
-        cluster=cluster, parameters=SimpleNamespace(manifests=given), allowed=lambda act: True, require=lambda act: None,
+        cluster=cluster, parameters=SimpleNamespace(manifests=given, cluster=SimpleNamespace(protected=True)),
+        interactive=interactive, allowed=lambda act: True, require=lambda act: None,
         evidence=kept.__setitem__, read=kept.get, progress=lambda *_: None, kept=kept,
     )  # fmt: skip
 
@@ -185,6 +187,26 @@ def test_what_stands_against_it_is_said_and_nothing_is_sent(steps: Any, approved
     assert done.refusal is not None
     assert done.refusal.startswith(why)
     assert (cluster.order, done.frame.empty, given.kept) == ([], True, {})
+
+
+def test_a_person_who_reads_a_plan_is_asked_before_it_is_applied() -> None:
+    """In JupyterLab, of a protected environment: by a tick below the plan, or by the parameter."""
+    step = Step(OBJECTS[0], "created")
+    plan, rendered = Plan([step], "uid"), Rendered((step.item,))
+    said = "The plan was not approved. Read it, tick the box below it, and run this cell again. Nothing was changed."
+    cluster = Cluster()
+    asking = run(cluster, interactive=True)
+    approval = act.approve(asking, plan)
+    assert act.apply(asking, rendered, plan, approval).refusal == said
+    assert act.apply(asking, rendered, plan).refusal == said
+    assert cluster.order == []
+    approval._ipython_display_()
+    approval._widget.value = True
+    assert act.apply(asking, rendered, plan, approval).refusal is None
+    other = act.approve(run(Cluster(), approved="sha256:0", interactive=True), plan)
+    assert not other.given
+    assert act.approve(run(Cluster(), approved=plan.digest, interactive=True), plan).given
+    assert act.approve(run(Cluster()), plan).given
 
 
 def test_what_can_not_be_listed_is_read_one_by_one() -> None:
