@@ -75,14 +75,15 @@ def lags(found: Mapping[str, Any]) -> list[Check]:
     if found["problem"]:
         return say(Status.UNKNOWN, "not watched", found["problem"])
     rows = found["edges"]
-    if late := [f"{name}: {row['because']}" for name, row in rows.items() if row["because"].startswith("Still open")]:
+    late, lost = (
+        [f"{name}: {row['because']}" for name, row in rows.items() if row["state"] == state]
+        for state in ("late", "lost")
+    )
+    if late:
         return say(Status.FAIL, f"{len(late)} of {len(rows)} edges still open", " ".join(late))
-    lost = [
-        f"{name}: {row['because']}" for name, row in rows.items() if row["because"].startswith(("A pod", "The probe"))
-    ]
     if lost:
         return say(Status.UNKNOWN, f"{len(lost)} of {len(rows)} edges not measured", " ".join(lost))
-    measured = {name: row["lag"] for name, row in rows.items() if row["lag"] is not None}
+    measured = {name: row["lag"] for name, row in rows.items() if row["state"] == "closed"}
     if not measured:
         told = dict.fromkeys(row["because"] for row in rows.values())
         return say(

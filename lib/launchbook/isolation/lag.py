@@ -32,12 +32,13 @@ T = TypeVar("T")
 
 
 def during(run: Run, plan: pd.DataFrame, act: Callable[[], T]) -> tuple[T, dict[str, Any]]:
-    """What `act` gives, and {"problem", "policies", "edges": {edge: {"before", "lag", "because"}}} of what it closed.
+    """What `act` gives, and {"problem", "policies", "edges": {edge: {"before", "state", "lag", "because"}}} of what it closed.
 
     plan: columns object, action; where it changes no NetworkPolicy, nothing is watched. policies: those that were
     created, changed or deleted meanwhile. Of each edge that is declared closed, before: open, closed or absent (nothing
-    stood there); lag: seconds from the first policy that governs it to the first of the confirmed blocks, to 0.3 s,
-    of the slowest of its pods; None where because says why.
+    stood there); state: closed by this run, late (still open at the deadline), lost (closed, but it can't be told when),
+    or none (there was nothing to close); lag: seconds from the first policy that governs it to the first of the
+    confirmed blocks, to 0.3 s, of the slowest of its pods; None where because says why.
     """
     edges = [edge for edge in run.parameters.isolation.edges if edge.expect == "closed"]
     found: dict[str, Any] = {"problem": None, "policies": [], "edges": {}}
@@ -69,8 +70,8 @@ def _changes(plan: pd.DataFrame) -> bool:
     return bool((policies & (plan["action"] != "unchanged")).any())
 
 
-def _row(before: str, lag: float | None, because: str) -> dict[str, Any]:
-    return {"before": before, "lag": lag, "because": because}
+def _row(before: str, lag: float | None, because: str, state: str = "none") -> dict[str, Any]:
+    return {"before": before, "state": state, "lag": lag, "because": because}
 
 
 class _Watch:
@@ -156,21 +157,20 @@ class _Watch:
             return _row(before, None, "The policies do not close it.")
         key = key_of(edge.source)
         if key not in self.sound:
-            return _row(before, None, "The probe pod did not reach its control afterwards.")
+            return _row(before, None, "The probe pod did not reach its control afterwards.", "lost")
         here = [t for t in self.open[key] if t.id.partition("#")[0] == edge.name]
         if any(target.host not in self.there for target in here):
-            return _row(before, None, "A pod that it reached is gone, so its silence says nothing.")
+            return _row(before, None, "A pod that it reached is gone, so its silence says nothing.", "lost")
         mine = [target.id for target in here]
         applied = min(self.changes.when[name] for name in governing)
         if late := [one for one in mine if one not in self.since]:
             seconds = self.run.parameters.isolation.enforcement_deadline
-            return _row(
-                before, None, f"Still open {seconds:g} s after {governing[0]} ({len(late)} of {len(mine)} pods)."
-            )
+            why = f"Still open {seconds:g} s after {governing[0]} ({len(late)} of {len(mine)} pods)."
+            return _row(before, None, why, "late")
         lag = max(self.since[one] for one in mine) - applied
         if lag < -LOOK * 2:
             return _row(before, None, "It fell silent before a policy changed.")
-        return _row(before, round(max(0.0, lag), 2), f"From {', '.join(governing)} on.")
+        return _row(before, round(max(0.0, lag), 2), f"From {', '.join(governing)} on.", "closed")
 
     def _look_before(self) -> None:
         """Starts the probers of the edges that stand, and finds which of them are open."""

@@ -45,6 +45,6 @@ def canary(found: Mapping[str, Any]) -> Html:
 
 def lags(found: Mapping[str, Any]) -> Html:
     """Each edge that is declared closed: what it was before the apply, and how long after it was closed."""
-    rows = [[name, row["before"], row["lag"], row["because"]] for name, row in found["edges"].items()]
-    frame = pd.DataFrame(rows, columns=["edge", "before", "lag (s)", "because"])
+    rows = [[name, row["before"], row["state"], row["lag"], row["because"]] for name, row in found["edges"].items()]
+    frame = pd.DataFrame(rows, columns=["edge", "before", "state", "lag (s)", "because"])
     return display.table(frame, found["problem"] or "From apply to enforcement, edge by edge")

@@ -215,8 +215,8 @@ def test_a_connection_that_stood(held: list[bool | None], status: str, measured:
     assert (untried.status, untried.because) == (Status.UNKNOWN, "no")
 
 
-def lag(before: str, seconds: float | None, because: str) -> dict[str, Any]:
-    return {"before": before, "lag": seconds, "because": because}
+def lag(state: str, seconds: float | None, because: str) -> dict[str, Any]:
+    return {"before": "open", "state": state, "lag": seconds, "because": because}
 
 
 @pytest.mark.parametrize(
@@ -225,19 +225,19 @@ def lag(before: str, seconds: float | None, because: str) -> dict[str, Any]:
         ({"problem": "no", "edges": {}}, "UNKNOWN", "not watched", "no"),
         ({"problem": None, "edges": {}}, "NA", "no edge closed by this run", "No lag to measure: no edge is closed."),
         (
-            {"problem": None, "edges": {"a": lag("unknown", None, "not applied in this run")}},
+            {"problem": None, "edges": {"a": lag("none", None, "not applied in this run")}},
             "NA", "no edge closed by this run", "No lag to measure: not applied in this run.",
         ),
         (
-            {"problem": None, "edges": {"a": lag("open", 0.4, "From d/p on."), "b": lag("open", 1.25, "From d/p on.")}},
+            {"problem": None, "edges": {"a": lag("closed", 0.4, "From d/p on."), "b": lag("closed", 1.25, "From d/p on.")}},
             "PASS", "1.2 s at most, 2 of 2 edges closed by this run", "The slowest was b.",
         ),
         (
-            {"problem": None, "edges": {"a": lag("open", 0.4, "From d/p on."), "b": lag("open", None, "Still open 20 s after d/p (1 of 1 pods).")}},
+            {"problem": None, "edges": {"a": lag("closed", 0.4, "From d/p on."), "b": lag("late", None, "Still open 20 s after d/p (1 of 1 pods).")}},
             "FAIL", "1 of 2 edges still open", "b: Still open 20 s after d/p (1 of 1 pods).",
         ),
         (
-            {"problem": None, "edges": {"a": lag("open", 0.4, "From d/p on."), "b": lag("open", None, "A pod that it reached is gone, so its silence says nothing.")}},
+            {"problem": None, "edges": {"a": lag("closed", 0.4, "From d/p on."), "b": lag("lost", None, "A pod that it reached is gone, so its silence says nothing.")}},
             "UNKNOWN", "1 of 2 edges not measured", "b: A pod that it reached is gone, so its silence says nothing.",
         ),
     ],
