@@ -268,7 +268,7 @@ def test_a_service_that_loses_requests_fails_its_proof(system: Any, prepare: Pre
         run = prepare(f"{FAULT}/web", (FAULT,), service=f"{FAULT}/web", probe_path="/")
         [check] = disruption.judge.evictions(disruption.evict(run))
         assert check.status == Status.FAIL, check
-        assert check.because.startswith("Refused in the budget's name; 1 pods stayed ready meanwhile. But ")
+        assert check.because.startswith("Refused in the budget's name; 1 pod stayed ready meanwhile. But ")
         assert f"% of the requests to http://web.{FAULT}/ failed; the first: " in check.because
     finally:
         system.kubectl("delete", "namespace", FAULT, "--wait=false")

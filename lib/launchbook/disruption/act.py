@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from launchbook.counted import counted
 from launchbook.disruption.observe import is_ready, settled, unsettled, workload_pods
 from launchbook.disruption.requests import Target, finish, sending, target
 from launchbook.errors import ClusterError
@@ -61,7 +62,8 @@ def _proof(run: Run, name: str) -> dict[str, Any]:
         proof["desired"] = budget["status"].get("desiredHealthy", 0)
         if not 1 <= allowed <= _MOST or len(ready) <= allowed:
             proof["problem"] = (
-                f"It allows {allowed} disruptions with {len(ready)} pods ready; a proof needs one or two, and a pod more."
+                f"It allows {counted(allowed, 'disruption')} with {counted(len(ready), 'pod')} ready; a proof needs one or two, "
+                "and a pod more."
             )
             return proof
         asked = target(run, budget, [p for p in pods[namespace] if p["metadata"]["name"] in ready])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from launchbook.counted import counted
 from launchbook.disruption import traps as finders
 from launchbook.disruption.drain import Drain
 from launchbook.disruption.drain import drains as simulated
@@ -34,7 +35,7 @@ def _budget(one: Mapping[str, Any]) -> Check:
     status = live.get("status") or {}
     have, need = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
     allowed, pods = status.get("disruptionsAllowed", 0), status.get("expectedPods", 0)
-    measured = f"{have} healthy of {pods}, {need} needed, {allowed} disruptions allowed"
+    measured = f"{have} healthy of {pods}, {need} needed, {counted(allowed, 'disruption')} allowed"
 
     def say(verdict: Status, because: str) -> Check:
         evidence = ("evidence/disruption/budgets.json",)
@@ -56,7 +57,10 @@ def _budget(one: Mapping[str, Any]) -> Check:
     if need == 0 and pods > 1:
         return say(Status.FAIL, f"{_promise(live.get('spec') or {}, pods)}, so it protects nothing.")
     if have < need:
-        return say(Status.FAIL, f"Only {have} pods are healthy; {need} are needed.{_stuck(one)}")
+        return say(
+            Status.FAIL,
+            f"Only {counted(have, 'pod is', 'pods are')} healthy; {counted(need, 'is', 'are')} needed.{_stuck(one)}",
+        )
     if allowed < 1:
         return say(Status.FAIL, f"It allows no disruption now, with {have} of {pods} pods healthy.")
     return say(Status.PASS, f"{allowed} of {pods} pods may go at a time{_rounded(live.get('spec') or {}, pods)}.")
@@ -224,8 +228,11 @@ def _proof(one: Mapping[str, Any], expected: str, bounds: Sequence[Threshold]) -
         return say(Status.FAIL, "The evicted pod was not replaced by a ready one in time.")
     lowest = min(count for _, count in one["healthy"])
     if lowest < one["desired"]:
-        return say(Status.FAIL, f"{lowest} pods were ready meanwhile; the budget promises {one['desired']}.")
-    kept = f"Refused in the budget's name; {lowest} pods stayed ready meanwhile."
+        return say(
+            Status.FAIL,
+            f"{counted(lowest, 'pod was', 'pods were')} ready meanwhile; the budget promises {one['desired']}.",
+        )
+    kept = f"Refused in the budget's name; {counted(lowest, 'pod')} stayed ready meanwhile."
     return say(*_answered(one, bounds, kept))
 
 

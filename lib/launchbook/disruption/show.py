@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from launchbook import display
+from launchbook.counted import counted
 from launchbook.display import Chart, Html
 from launchbook.disruption.drain import Drain
 from launchbook.disruption.drain import drains as simulated
@@ -35,7 +36,8 @@ def drains(found: Mapping[str, Any]) -> Html:
     every = simulated(found)
     rows = [row for one in every for row in _rows(one)]
     granted, stuck = sum(len(one.steps) for one in every), sum(len(one.blocked) for one in every)
-    told = f"A drain of each of {len(every)} nodes, simulated: {granted} pods are evicted, {stuck} never are"
+    gone = counted(granted, "pod is", "pods are")
+    told = f"A drain of each of {len(every)} nodes, simulated: {gone} evicted, {stuck} never are"
     columns = [
         "node",
         "pod",

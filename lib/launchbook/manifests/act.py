@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook.cluster import Cluster
+from launchbook.counted import counted
 from launchbook.errors import ClusterError
 from launchbook.interact import Approval
 from launchbook.manifests.answers import hidden
@@ -43,7 +44,7 @@ def refusal(run: Run, rendered: Rendered, plan: Plan, approval: Approval | None 
     if rendered.problem:
         return "The manifests don't render."
     if breaking := [p for p in rendered.polluted if p.effect]:
-        return f"{len(breaking)} selectors are polluted; applying them would change who reaches whom."
+        return f"{counted(len(breaking), 'selector is', 'selectors are')} polluted; applying them would change who reaches whom."
     outside = [n for n in rendered.objects if place(n) not in (*given.namespaces, *given.cluster_objects)]
     if outside:
         return f"{name(outside[0])} is outside the namespaces under launch."
@@ -55,7 +56,7 @@ def refusal(run: Run, rendered: Rendered, plan: Plan, approval: Approval | None 
     if not (approval or approve(run, plan)).given:
         return _unapproved(given.approved_plan, plan.digest)
     if blocking := [step for step in plan.steps if step.blocks]:
-        return f"{len(blocking)} objects can't be applied, the first is {blocking[0].object}: {blocking[0].because}"
+        return f"{counted(len(blocking), 'object')} can't be applied, the first is {blocking[0].object}: {blocking[0].because}"
     return None
 
 
@@ -94,7 +95,9 @@ def apply(run: Run, rendered: Rendered, plan: Plan, approval: Approval | None = 
     todo = {step.object: step for step in plan.steps}
     parts = phases(rendered.objects)
     for n, part in enumerate(parts):
-        run.progress(f"applying {len(part)} objects: {', '.join(sorted({o['kind'] for o in part}))}", n / len(parts))
+        run.progress(
+            f"applying {counted(len(part), 'object')}: {', '.join(sorted({o['kind'] for o in part}))}", n / len(parts)
+        )
         done = together(lambda step: _applied(run.cluster, step), [todo[name(item)] for item in part])
         rows |= {row["object"]: row for row, _ in done}
         journal.write([(todo[row["object"]], now) for row, now in done if now is not None])

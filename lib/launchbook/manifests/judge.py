@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from launchbook.counted import counted
 from launchbook.manifests import policy as networking
 from launchbook.selector import matches
 from launchbook.words import Check, Status
@@ -56,7 +57,7 @@ def render(
 
     def say(status: Status, because: str) -> Check:
         expected = f"objects of {', '.join((*namespaces, *cluster_objects))}"
-        return Check("A.render", path, status, f"{len(objects)} objects", expected, because)
+        return Check("A.render", path, status, counted(len(objects), "object"), expected, because)
 
     if problem:
         return say(Status.FAIL, problem)
@@ -77,7 +78,8 @@ def selectors(polluted: Sequence[Any], path: str, problem: str | None = None) ->
         return [Check("A.selectors", path, Status.UNKNOWN, "not rendered", expected, "The manifests don't render.")]
     breaking = [p for p in polluted if p.effect]
     if not breaking:
-        same = f"{len(polluted)} selectors were changed and select the same." if polluted else "None was changed."
+        told = counted(len(polluted), "selector was changed and selects", "selectors were changed and select")
+        same = f"{told} the same." if polluted else "None was changed."
         return [Check("A.selectors", path, Status.PASS, "0 polluted", expected, same)]
     by_object: dict[str, list[Any]] = {}
     for p in breaking:
@@ -192,7 +194,7 @@ def _policy(wanted: Object, live: Object | None, rendered: Sequence[Object], pod
     if not selected:
         because = f"Its podSelector selects none of the {len(mine)} pods of its namespace."
         return Check("A.policy", subject, Status.FAIL, "selects 0 pods", expected, because)
-    measured = f"selects {selected} pods"
+    measured = f"selects {counted(selected, 'pod')}"
     if idle := networking.nobody(wanted, rendered, pods):
         because = f"No pod, live or rendered, is what {', '.join(idle)} names: whom it means can't be told."
         return Check("A.policy", subject, Status.UNKNOWN, measured, expected, because)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from launchbook.counted import counted
 from launchbook.manifests.failing import pod_failure
 
 Object = Mapping[str, Any]
@@ -41,7 +42,7 @@ def _deployment(item: Object) -> State:
     counts = [status.get(name, 0) for name in ("updatedReplicas", "availableReplicas", "readyReplicas")]
     old = status.get("replicas", 0) - status.get("updatedReplicas", 0)
     if old > 0:
-        return State("waiting", f"{old} pods of an older revision are still there")
+        return State("waiting", f"{counted(old, 'pod')} of an older revision not gone yet")
     return _of(min(counts), wanted)
 
 
@@ -130,7 +131,7 @@ def _budget(item: Object) -> State:
         return State("waiting", "the disruption controller has not seen it yet")
     if status.get("expectedPods", 0) == 0:
         return State("waiting", "it selects no pod")
-    return State("ready", f"it covers {status['expectedPods']} pods")
+    return State("ready", f"it covers {counted(status['expectedPods'], 'pod')}")
 
 
 def _namespace(item: Object) -> State:

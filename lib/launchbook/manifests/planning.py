@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from launchbook.cluster import MANAGER
+from launchbook.counted import counted
 from launchbook.errors import ClusterError, ConflictError
 from launchbook.manifests.answers import Answer, answer
 from launchbook.manifests.diff import diff, shown
@@ -88,7 +89,7 @@ class Plan:
 
 def plan(run: Run, rendered: Rendered) -> Plan:
     """What applying would do to each rendered object. A run that may not ask for a dry run says so for each."""
-    run.progress(f"planning {len(rendered.objects)} objects", None)
+    run.progress(f"planning {counted(len(rendered.objects), 'object')}", None)
     made = Plan(tuple(steps(run.cluster, rendered.objects, run.parameters.manifests.force)), run.cluster.identity.uid)
     run.evidence("manifests/plan.json", {"plan": made.digest, "objects": made.frame.to_dict("records")})
     return made

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook.cluster import MANAGER, Cluster
+from launchbook.counted import counted
 from launchbook.errors import ClusterError, ParametersError
 from launchbook.manifests.diff import masked, shown
 from launchbook.manifests.fields import applied_by, changed_since, extract, union, without_controllers
@@ -70,7 +71,7 @@ def take_back(
     rows += [_another(entry) for entry in entries if _is_another(entry, live[_key(entry)])]
     mine = [e for e in entries if live[_key(e)] is not None and not _is_another(e, live[_key(e)])]
     changes = [entry for entry in mine if entry["action"] != "created"]
-    tell(f"restoring {len(changes)} objects")
+    tell(f"restoring {counted(len(changes), 'object')}")
     for part in phases(changes):
         rows += together(lambda entry: _restored(cluster, entry, live[_key(entry)]), part)
     rows += _all_deleted(cluster, [entry for entry in mine if entry["action"] == "created"], tell)
@@ -168,7 +169,7 @@ def _all_deleted(cluster: Cluster, entries: Sequence[Entry], tell: Callable[[str
     parts = _backwards(entries)
     while parts:
         part = parts.pop(0)
-        tell(f"deleting {len(part)} objects: {', '.join(sorted({entry['kind'] for entry in part}))}")
+        tell(f"deleting {counted(len(part), 'object')}: {', '.join(sorted({entry['kind'] for entry in part}))}")
         done = together(lambda entry: _deleted(cluster, entry), part)
         rows += done
         if bad := [row["object"] for row in done if row["action"] == "not undone"]:

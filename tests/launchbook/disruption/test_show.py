@@ -24,7 +24,7 @@ def test_each_eviction_is_a_row_and_what_stands_in_its_way_too() -> None:
     assert "left out: a mirror pod, or a DaemonSet's (--ignore-daemonsets)" in rows[3]
     assert text.splitlines()[0] == "A drain of each of 2 nodes, simulated: 4 pods are evicted, 0 never are"
     stuck = show.drains(placement(pods, [budget(3)])).text
-    assert stuck.splitlines()[0].endswith("1 pods are evicted, 3 never are")
+    assert stuck.splitlines()[0].endswith("1 pod is evicted, 3 never are")
     assert "never evicted" in stuck
     assert "budget a/p needs all 3 of its pods" in stuck
 

@@ -84,7 +84,7 @@ def test_polluted_selectors_are_told_by_object() -> None:
     bad = Pollution("NetworkPolicy/s/a", "spec.podSelector", {"t": "p"}, "k.yaml", "it no longer selects Pod/s/x")
     same = Pollution("Service/s/b", "spec.selector", {"t": "p"}, "k.yaml", "")
     assert said(judge.selectors([], "m")) == (PASS, "None was changed.")
-    assert said(judge.selectors([same], "m")) == (PASS, "1 selectors were changed and select the same.")
+    assert said(judge.selectors([same], "m")) == (PASS, "1 selector was changed and selects the same.")
     assert said(judge.selectors([same, bad], "m")) == (
         FAIL, "spec.podSelector: it no longer selects Pod/s/x. t=p was added by k.yaml.",
     )  # fmt: skip

@@ -27,7 +27,7 @@ UP = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplic
     [
         (workload("Deployment", UP), "ready", "2 of 2 pods are ready"),
         (workload("Deployment", {**UP, "readyReplicas": 1}), "waiting", "1 of 2 pods are ready"),
-        (workload("Deployment", {**UP, "replicas": 3}), "waiting", "1 pods of an older revision are still there"),
+        (workload("Deployment", {**UP, "replicas": 3}), "waiting", "1 pod of an older revision not gone yet"),
         (workload("Deployment", {**UP, "observedGeneration": 1}), "waiting", "its controller has not seen this generation yet"),
         (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "b"}), "waiting", "2 of 2 pods have the newest revision"),
         (workload("StatefulSet", {**UP, "currentRevision": "a", "updateRevision": "a"}), "ready", "2 of 2 pods are ready"),
