@@ -116,7 +116,7 @@ class Isolation(Model):
     """Who may reach whom, and how it is probed."""
 
     edges: tuple[Edge, ...] = ()
-    probe_image: str = "busybox:1.36"  # needs sh, nc and nslookup
+    probe_image: str = "busybox:1.36"  # needs busybox' sh, nc and nslookup; with python3 too it is quicker
     probe_timeout: Seconds = 2.0  # s, one connection attempt
     confirmations: int = Field(3, ge=1, le=20)  # distinct blocked attempts in a row before a block counts
     enforcement_deadline: Seconds = 20.0  # s, from applying a policy to seeing it enforced

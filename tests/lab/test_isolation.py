@@ -22,6 +22,7 @@ from launchbook.words import Check, Status
 
 pytestmark = pytest.mark.lab
 
+PROBE, BUSYBOX = "lab.local/probe:1", "lab.local/busybox:1"  # with Python, and without
 API = {"namespace": "kgents-triad", "labels": {"app.kubernetes.io/name": "api"}}
 NATS = {"namespace": "kgents-agents", "labels": {"app.kubernetes.io/name": "nats"}}
 CLIENT = {"namespace": "default", "labels": {"app": "client"}}
@@ -57,8 +58,10 @@ Prepare = Callable[..., Run]
 
 @pytest.fixture
 def prepare(own_run: Callable[..., Run]) -> Prepare:
-    """`prepare(edges, **disruption)`: a run of its own on the lab, whose parameters declare these edges."""
-    return lambda edges, **budgets: own_run({"isolation.edges": edges, "disruption": budgets})
+    """`prepare(edges, image, **disruption)`: a run of its own on the lab, whose parameters declare these edges."""
+    return lambda edges, image=PROBE, **budgets: own_run(
+        {"isolation.edges": edges, "isolation.probe_image": image, "disruption": budgets}
+    )
 
 
 def judged(run: Run) -> dict[str, Check]:
@@ -82,7 +85,8 @@ def planted(system: Any) -> Iterator[Callable[[str], None]]:
         system.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=text)
 
 
-def test_what_probes_of_pods_and_names_can_tell(prepare: Prepare) -> None:
+@pytest.mark.parametrize("image", [PROBE, BUSYBOX])
+def test_what_probes_of_pods_and_names_can_tell(prepare: Prepare, image: str) -> None:
     """Open and closed by address and by a name without a domain; UDP by an answer; no prober that clients would meet."""
     checks = judged(
         prepare(
@@ -92,7 +96,8 @@ def test_what_probes_of_pods_and_names_can_tell(prepare: Prepare) -> None:
                 edge(CLIENT, "kube-system", "kube-dns", 53, "open"),
                 edge(NATS, "kgents-agents", "nats-headless", 6222, "open"),
                 edge(API, "kgents-agents", "nats-headless", 6222, "closed"),
-            ]
+            ],
+            image,
         )
     )
     told = {subject: (check.status, check.because) for subject, check in checks.items()}
@@ -152,18 +157,19 @@ spec:
 """
 
 
-def test_silence_over_udp_is_a_block_only_beside_an_answer(prepare: Prepare, planted: Any) -> None:
+@pytest.mark.parametrize("image", [PROBE, BUSYBOX])
+def test_silence_over_udp_is_a_block_only_beside_an_answer(prepare: Prepare, planted: Any, image: str) -> None:
     """The same question is answered to somebody else, and the silent prober's own to another address."""
     planted(NO_DNS)
     closed = edge(CLIENT, "kube-system", "kube-dns", 53, "closed")
-    run = prepare([closed, edge(API, "kube-system", "kube-dns", 53, "open")])
+    run = prepare([closed, edge(API, "kube-system", "kube-dns", 53, "open")], image)
     assert {check.status for check in judged(run).values()} == {Status.PASS}
     silent, answered = (
         {outcome for t in seen["targets"] if t["protocol"] == "UDP" for outcome in t["outcomes"]}
         for seen in run.read("isolation/observed.json")["edges"].values()
     )
     assert (silent, answered) == ({"DROPPED"}, {"ALLOWED"})
-    [alone] = judged(prepare([closed])).values()
+    [alone] = judged(prepare([closed], image)).values()
     assert alone.status is Status.UNKNOWN
     assert "nobody reached coredns-" in alone.because
 

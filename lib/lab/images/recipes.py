@@ -56,6 +56,17 @@ BUSYBOX = Recipe(
     applets="usr/bin/busybox",
     command=("/bin/sh",),
 )
+PROBE = Recipe(
+    name="probe",
+    title="As busybox, and Python, which makes many connections at less cost",
+    version_of="busybox-static",
+    packages=("busybox-static", "python3"),
+    files=("usr/bin/busybox", *_PYTHON),
+    without=_PYTHON_UNUSED,
+    applets="usr/bin/busybox",
+    command=("/bin/sh",),
+    environment=_PYTHON_ENV,
+)
 NATS = Recipe(
     name="nats",
     title="NATS server",
@@ -107,4 +118,4 @@ COREDNS = Recipe(  # its program is built by the lab, so it is given to `build`
     entrypoint=("/usr/bin/coredns",),
     command=("-conf", "/etc/coredns/Corefile"),
 )
-RECIPES = (PAUSE, BUSYBOX, NATS, REDIS, API, LOCUST)
+RECIPES = (PAUSE, BUSYBOX, PROBE, NATS, REDIS, API, LOCUST)

@@ -1,11 +1,12 @@
-"""Connection attempts from inside a pod: one shell for all of them, each attempt with its own outcome.
+"""Connection attempts from inside a pod: one session for all of them, each attempt with its own outcome.
 
-busybox' `nc -e true` ends as soon as the connection stands, so a server that says nothing isn't taken for a block.
-`nslookup` asks a question over UDP, to which any answer will do.
+Where the pod's image has Python, connections.py makes them; else a shell does. busybox' `nc -e true` ends as soon as the
+connection stands, so a server that says nothing isn't taken for a block. `nslookup` asks a question over UDP, to which
+any answer will do.
 
 The attempts at a target that ought to be blocked begin STAGGER seconds apart and overlap, so it costs about one timeout
-however many confirmations are asked for. They are several distinct, consecutive results all the same: each is a process
-and a connection of its own, with a source port of its own (the kernel gives no two open sockets the same one to one
+however many confirmations are asked for. They are several distinct, consecutive results all the same: each is a
+connection of its own, with a source port of its own (the kernel gives no two open sockets the same one to one
 destination), and each sends its SYN again a second after the first (RFC 6298, 2.1 and 5.7), so that one lost packet is
 no block. What a short outage could feign is told by the controls, which stand before, meanwhile and after.
 """
@@ -16,9 +17,10 @@ import heapq
 import math
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
@@ -26,12 +28,16 @@ from launchbook.execing import Session
 
 ALLOWED, DROPPED, REFUSED, DNS_FAIL, PROBE_ERROR = "ALLOWED", "DROPPED", "REFUSED", "DNS_FAIL", "PROBE_ERROR"
 STAGGER = 0.2  # s, between the beginnings of two attempts at one target
-# Attempts of one pod that run at the same time, two processes each: 52 MiB of the 96 that a prober may have.
-PARALLEL = 160
+# Attempts of one pod that run at the same time, within the 96 MiB that a prober may have: a shell's are two processes
+# each, 52 MiB in all, and Python's a thread each.
+PARALLEL = {"sh": 160, "python": 500}
 _RESOLVER = 6.0  # s, that a resolver may take beside the attempt
+_GREETING = 15.0  # s, for a pod to say which of the two it has
+_START = 'command -v python3 >/dev/null && exec python3 -S -c "$0"\n'
 # What attempts say is kept until it is asked for: each message passes four programs on its way here, at a cost that is
 # more than that of the attempt.
 _SHELL = """\
+echo sh
 sh | { n='
 '; k=; while read -r a; do if [ "$a" = send ]; then printf %s "$k"; k=; else k="$k$a$n"; fi; done; }
 """
@@ -75,14 +81,31 @@ class Attempt:
 
 
 class Prober:
-    """A shell in a pod that attempts connections. Made by prober(); used by one thread at a time."""
+    """What attempts connections in a pod. Made by prober(); used by one thread at a time.
+
+    kind: `python` or `sh`; parallel: attempts that may run at the same time; seconds: of one attempt.
+    """
 
     def __init__(self, session: Session, timeout: float) -> None:
+        """Raises ClusterError where the pod does not say that it is ready."""
         self._session = session
+        self.kind = self._greeting()
+        self.parallel = PARALLEL[self.kind]
         self.seconds = max(1, math.ceil(timeout))  # nc knows whole seconds only
         self._running: dict[int, tuple[Target, int, float]] = {}
         self._started = 0
-        session.write(_SCRIPT)
+        if self.kind == "sh":
+            session.write(_SCRIPT)
+
+    def _greeting(self) -> str:
+        lines, until = [""], time.monotonic() + _GREETING
+        while lines[-1] not in PARALLEL and (left := until - time.monotonic()) > 0:
+            lines += self._session.lines(left)
+        if lines[-1] not in PARALLEL:
+            raise ClusterError(
+                f"the probe pod did not say within {_GREETING:g} s whether it has python or sh, but: {' '.join(lines)[:200]!r}"
+            )
+        return lines[-1]
 
     def start(self, asked: Sequence[tuple[Target, int]]) -> None:
         """Starts attempts, each a target and the attempt's number. Raises ClusterError where the shell is gone."""
@@ -111,14 +134,15 @@ class Prober:
     def _said(self, until: float) -> list[str]:
         while True:
             left = until - time.monotonic()
-            if self._running:
+            asking = self.kind == "sh" and bool(self._running)
+            if asking:
                 self._session.write("echo send\n")
-            lines = self._session.lines(min(_ASK, left) if self._running else left)
+            lines = self._session.lines(min(_ASK, left) if asking else left)
             if lines or left <= 0:
                 return lines
 
     def round(self, targets: Sequence[Target]) -> dict[str, list[str]]:
-        """Target id -> the outcome of each attempt, in order.
+        """Target id -> the outcome of each attempt that ended, in order; what was reached is not waited for any longer.
 
         Raises ClusterError where they could not be run to their end: a skipped probe is never a pass.
         """
@@ -126,30 +150,37 @@ class Prober:
         began = time.monotonic()
         due = [(began + t.after + t.every * n, n, place) for place, t in enumerate(targets) for n in range(t.attempts)]
         heapq.heapify(due)
-        longest = (1 + len(due) / PARALLEL) * (self.seconds + _RESOLVER) + 10
-        while due or self._running:
+        longest = (1 + len(due) / self.parallel) * (self.seconds + _RESOLVER) + 10
+        while due or self._unsettled(began, found):
             now = time.monotonic()
             batch: list[tuple[Target, int]] = []
             if now > began + longest:
                 raise ClusterError(f"{len(self._running)} attempts did not end within {longest:.0f} s")
-            while due and due[0][0] <= now and len(self._running) + len(batch) < PARALLEL:
+            while due and due[0][0] <= now and len(self._running) + len(batch) < self.parallel:
                 _, n, place = heapq.heappop(due)
                 batch.append((targets[place], n + 1))
             self.start(batch)
-            full = len(self._running) >= PARALLEL
+            full = len(self._running) >= self.parallel
             for attempt in self.ended(0.5 if full or not due else min(0.5, due[0][0] - time.monotonic())):
-                if attempt.target.id in found:
+                if attempt.began >= began:  # not of a round before, whose targets may have the same ids
                     found[attempt.target.id][attempt.number] = attempt.outcome
                     if attempt.outcome == ALLOWED:
                         due = [one for one in due if targets[one[2]].id != attempt.target.id]
                         heapq.heapify(due)
         return {key: [outcomes[n] for n in sorted(outcomes)] for key, outcomes in found.items()}
 
+    def _unsettled(self, began: float, found: Mapping[str, Mapping[int, str]]) -> bool:
+        """Whether an attempt still runs that tells something: of this round, at what was not reached yet."""
+        return any(
+            since >= began and ALLOWED not in found[target.id].values() for target, _, since in self._running.values()
+        )
+
 
 @contextmanager
 def prober(cluster: Cluster, namespace: str, pod: str, timeout: float) -> Iterator[Prober]:
     """A Prober in a running pod. timeout: seconds of one attempt, at least 1. Raises ClusterError."""
-    with cluster.session(namespace, pod, ["sh", "-c", _SHELL]) as session:
+    program = files("launchbook.isolation").joinpath("connections.py").read_text()
+    with cluster.session(namespace, pod, ["sh", "-c", _START + _SHELL, program]) as session:
         yield Prober(session, timeout)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from launchbook.isolation.connect import ALLOWED, DROPPED, PARALLEL, REFUSED, STAGGER, Attempt, Prober, Target
+from launchbook.isolation.connect import ALLOWED, DROPPED, REFUSED, STAGGER, Attempt, Prober, Target
 
 _BLOCKED = (DROPPED, REFUSED)
 
@@ -24,7 +24,7 @@ def await_blocks(
         if time.monotonic() >= due:
             number += 1
             prober.start([(target, number) for target in left])
-            due = time.monotonic() + max(STAGGER, len(left) * (prober.seconds + 0.2) / PARALLEL)
+            due = time.monotonic() + max(STAGGER, len(left) * (prober.seconds + 0.2) / prober.parallel)
         for attempt in prober.ended(min(due, until()) - time.monotonic()):
             if attempt.target.id in seen:
                 seen[attempt.target.id].append(attempt)

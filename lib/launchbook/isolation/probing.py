@@ -95,9 +95,12 @@ class _Rounds:
         return before, {at: _few(0, pairs) for at, pairs in found.items()}
 
     def _every_edge(self) -> dict[Key, list[Target]]:
-        """What ought to be blocked first: while it runs into its timeout, there is time for all the rest."""
+        """What ought to be blocked first: while it runs into its timeout, there is time for all the rest.
+
+        The rest waits until those attempts have begun, for which a shell with many of them needs longer than STAGGER.
+        """
         wanted: dict[Key, list[Target]] = {}
-        after = STAGGER * self.tries if any(edge.expect == "closed" for edge in self.limits.edges) else 0.0
+        after = 2 * STAGGER * self.tries if any(edge.expect == "closed" for edge in self.limits.edges) else 0.0
         for edge in self.limits.edges:
             for target in _askable(self.met[edge.name]):
                 if edge.expect == "open":

@@ -9,6 +9,9 @@ from launchbook.run import Run
 
 PORT = 8080  # closes a connection as soon as it stands
 ECHO = 8081  # gives back what it is sent
+# How many connections may wait to be accepted: busybox' nc takes it from the number of its l's. Every prober asks at once,
+# and one that finds no room is asked to wait for a second.
+_BACKLOG = 100
 _GONE = 30.0  # s, for a namespace that is being deleted
 Object = dict[str, Any]
 
@@ -30,7 +33,7 @@ def _ending(item: Object) -> bool:
 
 def listener(run: Run, name: str, namespace: str, labels: dict[str, str], node: str | None = None) -> Object:
     """A pod that accepts connections on PORT and ECHO."""
-    script = f"nc -ll -p {ECHO} -e cat & exec nc -ll -p {PORT} -e /bin/true"
+    script = f"nc -ll -p {ECHO} -e cat & exec nc -{'l' * _BACKLOG} -p {PORT} -e /bin/true"
     command = ["sh", "-c", script]
     container = {"name": "listener", "image": run.parameters.isolation.probe_image, "command": command}
     return pod(name, namespace, {**run.label, **labels}, container, node=node)
@@ -40,7 +43,7 @@ def prober_pod(run: Run, name: str, namespace: str, labels: dict[str, str], node
     """A pod that waits to be told what to connect to, and is never Ready; see launchbook.guise.captured() for who takes it in."""
     container = {
         "name": "probe", "image": run.parameters.isolation.probe_image, "command": ["sleep", "3600"],
-        # Hundreds of short processes at once: see connect.PARALLEL.
+        # Hundreds of attempts at once: see connect.PARALLEL.
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": "96Mi"}},
         "readinessProbe": {"exec": {"command": ["/bin/false"]}, "periodSeconds": 60},
     }  # fmt: skip
