@@ -1,130 +1,28 @@
-"""Load: the audited Service hit by a scenario, judged for what the figures are worth and what they say."""
+"""Load: the audited Service hit by a scenario, judged for what the figures are worth and what they say.
+
+Nothing is imported before it is asked for: judging a file needs no cluster and draws nothing.
+"""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
-import pandas as pd
+_FROM = {
+    "act": ("execute",),
+    "charts": ("Moments", "distribution", "errors", "heat", "latency", "throughput"),
+    "result": ("Result",),
+    "show": ("document", "results"),
+    "steps": ("Judged", "checks", "drift", "evaluate", "moments", "show_floor", "show_target", "target", "write"),
+}
+_MODULES = {name: module for module, names in _FROM.items() for name in names}
 
-from launchbook.display import Html, escape, table
-from launchbook.load import floor, judge, soak
-from launchbook.load.act import execute
-from launchbook.load.charts import Moments, distribution, errors, heat, latency, throughput
-from launchbook.load.figures import TRENDS, Figure, trend
-from launchbook.load.happened import happened
-from launchbook.load.judge import Finding, Outcome, Plan, Reason
-from launchbook.load.plan import planned
-from launchbook.load.result import Result
-from launchbook.load.samples import measured
-from launchbook.load.show import document, results, summary
-from launchbook.load.tally import Tally
-from launchbook.load.target import target as _target
-from launchbook.run import Run
-from launchbook.thresholds import parse
-
-__all__ = [
-    "Judged", "Moments", "Result", "checks", "distribution", "document", "drift", "errors", "evaluate", "execute",
-    "heat", "judge", "latency", "moments", "results", "show_floor", "show_target", "target", "throughput", "write",
-]  # fmt: skip
+__all__ = ["judge", *_MODULES]
 
 
-@dataclass(frozen=True)
-class Judged:
-    """A result with everything that was made of it. tally: without the warm-up; whole: with it."""
-
-    result: Result
-    plan: Plan
-    tally: Tally
-    whole: Tally
-    trends: dict[str, Figure]
-    reasons: list[Reason]
-    findings: list[Finding]
-    outcome: Outcome
-    slopes: list[soak.Slope]
-    floor: str = ""  # what of the latency may be the generator's own, as a sentence
-
-
-def target(run: Run) -> dict[str, Any]:
-    """See target.target(); kept as evidence."""
-    found = _target(run)
-    run.evidence("load/target.json", found)
-    return found
-
-
-def evaluate(run: Run, result: Result) -> Judged:
-    """The result judged by the environment's thresholds."""
-    load = run.parameters.load
-    plan = planned(load.scenario)
-    tally, thresholds = Tally.of(measured(result.samples, load.scenario.warmup)), parse(load.thresholds)
-    found = judge.findings(tally, thresholds)
-    first, last = result.window
-    reasons = judge.invalid(
-        tally, result.health, plan, thresholds, cores=result.cores, complete=result.complete, problem=result.problem,
-        elapsed=last - first if result.window != (0.0, 0.0) else None,
-    )  # fmt: skip
-    trends = trend(tally, TRENDS)
-    p95 = trends["p(95)"].value if "p(95)" in trends else None
-    reasons += [*result.reasons, *judge.reasons(tally, plan, found), *floor.doubts(result.floor, p95, found)]
-    outcome = judge.outcome(tally.count, reasons, found)
-    slopes = soak.slopes(tally, run.read("load/pods.parquet"))
-    whole, says = Tally.of(result.samples), floor.say(result.floor, p95)
-    return Judged(result, plan, tally, whole, trends, reasons, found, outcome, slopes, says)
-
-
-def show_target(found: dict[str, Any]) -> Html:
-    """What will be hit, from where."""
-    rows = [("Service", found["service"]), ("URL", found["url"]), ("way", found["way"]), ("generator", found["where"]),
-            ("ready endpoints", ", ".join(found["endpoints"])), ("problem", found["problem"] or "none")]  # fmt: skip
-    return table(pd.DataFrame(rows, columns=["", "value"]), "The target of the load")
-
-
-def moments(run: Run, result: Result) -> Moments:
-    """What the charts mark along the time: the warm-up, and what happened to the pods meanwhile."""
-    tally = Tally.of(result.samples)
-    events = happened(run, tally.first, tally.last) if tally.count else None
-    return Moments(run.parameters.load.scenario.warmup, events)
-
-
-def drift(judged: Judged) -> Html:
-    """Whether latency, errors or the pods' memory grow while the load lasts."""
-    return table(soak.table(judged.slopes), "What grows while the load lasts", badges=())
-
-
-def show_floor(judged: Judged) -> Html:
-    """What of the latency may be the generator's own."""
-    return Html(f"<p>{escape(judged.floor)}</p>", judged.floor)
-
-
-def checks(judged: Judged) -> list[Any]:
-    """B.validity, B.threshold and B.soak."""
-    kinds: Counter[str] = Counter()
-    for (kind, _), many in judged.tally.errors.items():
-        kinds[kind] += many
-    count = judged.tally.count
-    return [
-        judge.validity(judged.outcome, judged.reasons, count, judged.result.problem),
-        *judge.thresholds(judged.findings, judged.outcome, judged.plan, kinds, judged.reasons),
-        judge.soak(judged.slopes, judged.outcome, judged.tally.seconds),
-    ]
-
-
-def write(run: Run, judged: Judged, target: dict[str, Any]) -> str | None:
-    """Writes load-test-baseline.md and load-test-results.json; the document's path, None where nothing was measured."""
-    about = {
-        "engine": judged.result.engine, "version": judged.result.version, "where": target["where"],
-        "way": target["way"], "url": target["url"], "outcome": judged.outcome,
-        "reasons": [r.__dict__ for r in judged.reasons], "began": judged.result.began,
-        "floor": dict(judged.result.floor or {}), "floor_says": judged.floor, "script": bool(run.parameters.load.scenario.script),
-        "vus": judged.plan.vus, "think_time": judged.plan.think_time, "rate": judged.plan.rate,
-    }  # fmt: skip
-    text = document(
-        judged.plan, about, judged.findings, judged.outcome, judged.reasons, judged.tally, judged.trends,
-        judged.slopes,
-    )  # fmt: skip
-    run.document("load-test-baseline.md", text)
-    whole = summary(judged.tally, judged.findings, judged.trends, about)
-    run.document("load-test-results.json", json.dumps(whole, indent=2))
-    return "documents/load-test-baseline.md" if judged.tally.count else None
+def __getattr__(name: str) -> Any:
+    if name == "judge":
+        return import_module("launchbook.load.judge")
+    if name in _MODULES:
+        return getattr(import_module(f"launchbook.load.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'launchbook.load' has no attribute {name!r}")

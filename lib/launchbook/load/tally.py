@@ -22,7 +22,7 @@ _WIDTHS = (1, 10, 60, 600, 3600)  # s, each divides the next
 _WINDOWS = 2400  # more windows than these are counted in wider ones
 _TICKS = 10  # a second
 _NAMES = 200  # further names of requests, and kinds of errors, are counted together
-_ROWS = 1 << 18
+_ROWS = 1 << 17
 _BACK = 60.0  # s, by which a clock has run back and not only an answer come late
 
 Durations = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]  # again and again: (ms, failed) of each part
@@ -97,7 +97,7 @@ class Tally:
         for batch in _batches(path, wanted):
             frame = batch.to_pandas()
             parts.append(of_part(frame[frame["start"] >= begins] if warmup else frame))
-            if len(parts) == 4:
+            if len(parts) == 16:
                 parts = [merged(parts)]
         tally = merged(parts)
         tally.durations = [lambda: _durations(path, begins)]
@@ -223,7 +223,9 @@ def _widened(one: Tally, width: int) -> Counts:
 
 
 def _batches(path: Path, columns: Sequence[str]) -> Iterable[pa.RecordBatch]:
-    with pq.ParquetFile(path, read_dictionary=[name for name in columns if name in ("name", "error")]) as file:
+    with pq.ParquetFile(
+        path, read_dictionary=[name for name in columns if name in ("name", "error")], pre_buffer=False, buffer_size=1 << 20
+    ) as file:
         yield from file.iter_batches(batch_size=_ROWS, columns=list(columns))
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import yaml
 
 from launchbook.errors import LaunchbookError, ParametersError
+from launchbook.load.aim import url_of
 from launchbook.load.histogram import add, quantile
 from launchbook.load.k6 import K6
-from launchbook.load.target import url_of
 from launchbook.parameters import Load, SecretHeader
 from launchbook.parameters_file import load as load_parameters
 

@@ -1,0 +1,124 @@
+"""What the notebook asks of a load beside sending it: its target, its verdict, its documents."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from launchbook.display import Html, escape, table
+from launchbook.load import floor, judge, soak
+from launchbook.load.aim import target as _target
+from launchbook.load.charts import Moments
+from launchbook.load.figures import TRENDS, Figure, trend
+from launchbook.load.happened import happened
+from launchbook.load.judge import Finding, Outcome, Plan, Reason
+from launchbook.load.plan import planned
+from launchbook.load.result import Result
+from launchbook.load.samples import measured
+from launchbook.load.show import document, summary
+from launchbook.load.tally import Tally
+from launchbook.run import Run
+from launchbook.thresholds import parse
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A result with everything that was made of it. tally: without the warm-up; whole: with it."""
+
+    result: Result
+    plan: Plan
+    tally: Tally
+    whole: Tally
+    trends: dict[str, Figure]
+    reasons: list[Reason]
+    findings: list[Finding]
+    outcome: Outcome
+    slopes: list[soak.Slope]
+    floor: str = ""  # what of the latency may be the generator's own, as a sentence
+
+
+def target(run: Run) -> dict[str, Any]:
+    """See aim.target(); kept as evidence."""
+    found = _target(run)
+    run.evidence("load/target.json", found)
+    return found
+
+
+def evaluate(run: Run, result: Result) -> Judged:
+    """The result judged by the environment's thresholds."""
+    load = run.parameters.load
+    plan = planned(load.scenario)
+    tally, thresholds = Tally.of(measured(result.samples, load.scenario.warmup)), parse(load.thresholds)
+    found = judge.findings(tally, thresholds)
+    first, last = result.window
+    reasons = judge.invalid(
+        tally, result.health, plan, thresholds, cores=result.cores, complete=result.complete, problem=result.problem,
+        elapsed=last - first if result.window != (0.0, 0.0) else None,
+    )  # fmt: skip
+    trends = trend(tally, TRENDS)
+    p95 = trends["p(95)"].value if "p(95)" in trends else None
+    reasons += [*result.reasons, *judge.reasons(tally, plan, found), *floor.doubts(result.floor, p95, found)]
+    outcome = judge.outcome(tally.count, reasons, found)
+    slopes = soak.slopes(tally, run.read("load/pods.parquet"))
+    whole, says = Tally.of(result.samples), floor.say(result.floor, p95)
+    return Judged(result, plan, tally, whole, trends, reasons, found, outcome, slopes, says)
+
+
+def show_target(found: dict[str, Any]) -> Html:
+    """What will be hit, from where."""
+    rows = [("Service", found["service"]), ("URL", found["url"]), ("way", found["way"]), ("generator", found["where"]),
+            ("ready endpoints", ", ".join(found["endpoints"])), ("problem", found["problem"] or "none")]  # fmt: skip
+    return table(pd.DataFrame(rows, columns=["", "value"]), "The target of the load")
+
+
+def moments(run: Run, result: Result) -> Moments:
+    """What the charts mark along the time: the warm-up, and what happened to the pods meanwhile."""
+    tally = Tally.of(result.samples)
+    events = happened(run, tally.first, tally.last) if tally.count else None
+    return Moments(run.parameters.load.scenario.warmup, events)
+
+
+def drift(judged: Judged) -> Html:
+    """Whether latency, errors or the pods' memory grow while the load lasts."""
+    return table(soak.table(judged.slopes), "What grows while the load lasts", badges=())
+
+
+def show_floor(judged: Judged) -> Html:
+    """What of the latency may be the generator's own."""
+    return Html(f"<p>{escape(judged.floor)}</p>", judged.floor)
+
+
+def checks(judged: Judged) -> list[Any]:
+    """B.validity, B.threshold and B.soak."""
+    kinds: Counter[str] = Counter()
+    for (kind, _), many in judged.tally.errors.items():
+        kinds[kind] += many
+    count = judged.tally.count
+    return [
+        judge.validity(judged.outcome, judged.reasons, count, judged.result.problem),
+        *judge.thresholds(judged.findings, judged.outcome, judged.plan, kinds, judged.reasons),
+        judge.soak(judged.slopes, judged.outcome, judged.tally.seconds),
+    ]
+
+
+def write(run: Run, judged: Judged, target: dict[str, Any]) -> str | None:
+    """Writes load-test-baseline.md and load-test-results.json; the document's path, None where nothing was measured."""
+    about = {
+        "engine": judged.result.engine, "version": judged.result.version, "where": target["where"],
+        "way": target["way"], "url": target["url"], "outcome": judged.outcome,
+        "reasons": [r.__dict__ for r in judged.reasons], "began": judged.result.began,
+        "floor": dict(judged.result.floor or {}), "floor_says": judged.floor, "script": bool(run.parameters.load.scenario.script),
+        "vus": judged.plan.vus, "think_time": judged.plan.think_time, "rate": judged.plan.rate,
+    }  # fmt: skip
+    text = document(
+        judged.plan, about, judged.findings, judged.outcome, judged.reasons, judged.tally, judged.trends,
+        judged.slopes,
+    )  # fmt: skip
+    run.document("load-test-baseline.md", text)
+    whole = summary(judged.tally, judged.findings, judged.trends, about)
+    run.document("load-test-results.json", json.dumps(whole, indent=2))
+    return "documents/load-test-baseline.md" if judged.tally.count else None
