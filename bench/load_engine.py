@@ -23,7 +23,6 @@ from launchbook.folder import RunFolder
 from launchbook.load import here
 from launchbook.load.locust import Locust
 from launchbook.load.result import Result
-from launchbook.load.samples import from_generator
 from launchbook.parameters import Load
 
 SATURATED = 1.4  # times the rate of one plain process, on two cores
@@ -107,7 +106,8 @@ def _under_the_runbook(engine: Locust) -> tuple[float, float]:
         here.send(_Run(Path(folder)), engine, SECONDS + 1.0, result)  # type: ignore[arg-type]
         if not result.complete:
             raise SystemExit(f"bench: {result.problem}")
-        return _settled(result.samples)
+        assert result.samples is not None
+        return _settled(result.samples.whole())
 
 
 def _alone(engine: Locust) -> tuple[float, float]:
@@ -117,8 +117,7 @@ def _alone(engine: Locust) -> tuple[float, float]:
             Path(folder, name).write_text(text)
         environment = {"PATH": os.environ["PATH"], **engine.environment(folder)}
         subprocess.run(engine.command(folder, folder), cwd=folder, env=environment, check=True, capture_output=True)
-        parts = [from_generator(Path(folder, name).read_bytes()) for name in engine.outputs]
-        return _settled(pd.concat(parts))
+        return _settled(engine.left(Path(folder)).whole())
 
 
 def _counted(engine: Locust, text: str) -> float:

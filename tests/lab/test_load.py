@@ -22,7 +22,7 @@ from launchbook.load import jobs, pod
 from launchbook.load.k6 import K6
 from launchbook.load.locust import Locust
 from launchbook.load.result import Result
-from launchbook.load.samples import gunzip
+from launchbook.load.stream import Stream
 from launchbook.pages import render
 from launchbook.parameters import Cluster as Where
 from launchbook.parameters import Load
@@ -157,7 +157,7 @@ def test_a_pod_runs_k6s_wrapper_and_gives_its_files(lab: Any, tmp_path: Path) ->
     run = FakeRun(cluster, type("P", (), {"load": given}), {"app.kubernetes.io/instance": "test"}, RunFolder(tmp_path))
     pod.send(run, StandIn(given, "http://x"), 3.0, result)  # type: ignore[arg-type]
     assert (result.complete, result.problem, result.version, result.reasons) == (True, None, "k6 v1.3.0", [])
-    assert result.samples["start"].tolist() == [0.995, 1.995, 2.995]
+    assert result.samples.whole()["start"].tolist() == [0.995, 1.995, 2.995]
     assert result.floor == {"med": 0.5, "p(95)": 0.9, "p(99)": 1.5, "count": 500}
     assert len(result.health.dropna(subset=["cpu", "lag"])) >= 2
     assert (
@@ -243,14 +243,14 @@ def test_a_generator_that_is_killed_in_its_pod_costs_nothing_that_it_wrote(token
     pod.send(run, Locust(load, "http://api.kgents-triad.svc"), 61.0, result)  # type: ignore[arg-type]
     assert not result.complete
     assert "ended early with exit code 137" in str(result.problem)
-    assert len(result.samples) > 50
-    assert not result.samples["failed"].any()
+    assert result.count > 50
+    assert not result.samples.whole()["failed"].any()
     assert result.floor
     assert len(seen) == 3
     assert SECRET not in "".join(seen) + str(result)
     for path in tmp_path.rglob("*"):
         if path.is_file():
-            assert SECRET.encode() not in gunzip(path.read_bytes())[0] + path.read_bytes()
+            assert SECRET.encode() not in path.read_bytes() + b"".join(Stream(path).blocks())
 
 
 def test_a_secret_that_is_not_there_is_named(token: Any, tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_workers_in_several_pods_are_one_run_and_a_lost_one_is_seen(token: Any, 
     assert set(result.processes["worker"]) == {"0", "1", "master"}
     each = result.processes[result.processes["worker"] != "master"].groupby("worker")["requests"].sum()
     assert each.min() > 100
-    assert each.sum() == pytest.approx(len(result.samples), rel=0.1)
+    assert each.sum() == pytest.approx(result.count, rel=0.1)
     assert result.health["users"].max() == 10
 
     run, load = _api(token, tmp_path / "lost", "8s", pods=2, cpu="300m")
@@ -283,6 +283,6 @@ def test_workers_in_several_pods_are_one_run_and_a_lost_one_is_seen(token: Any, 
     assert not result.complete
     assert "1 of 2 Locust processes did not come to their end" in str(result.problem)
     assert "exit code 137" in str(result.problem)
-    assert len(result.samples) > 100
+    assert result.count > 100
     left = token.get("jobs,pods,configmaps", "-n", "launchbook-load", "-l", "launchbook.io/run=test-load")["items"]
     assert left == []

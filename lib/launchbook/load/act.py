@@ -14,8 +14,9 @@ from launchbook.load import here, jobs, k6, pod
 from launchbook.load.engine import Engine
 from launchbook.load.k6 import K6
 from launchbook.load.locust import Locust
+from launchbook.load.parquet import Parquet
 from launchbook.load.result import Result
-from launchbook.load.samples import BadSamples
+from launchbook.load.samples import BadSamples, empty
 from launchbook.load.usage import Usage
 from launchbook.parameters import Load
 from launchbook.run import RUN_LABEL, Run
@@ -45,13 +46,14 @@ def execute(run: Run, target: dict[str, Any]) -> Result:
         _send(run, engine, result)
     except ClusterError as error:
         _add(result, error)
-    run.evidence("load/samples.parquet", result.samples)
+    if result.samples is None:
+        run.evidence("load/samples.parquet", empty())
     run.evidence("load/health.parquet", result.health)
     run.evidence("load/processes.parquet", result.processes)
     run.evidence("load/floor.json", dict(result.floor or {}))
     if result.usage:
         run.evidence("load/pods.parquet", result.usage.frame())
-    if result.kept and len(result.samples):
+    if result.kept and isinstance(result.samples, Parquet) and result.count:
         result.kept.remove()
     return result
 
@@ -122,7 +124,7 @@ def _place(load: Load) -> Any:
 
 def _rescue(engine: Engine, result: Result) -> None:
     """What had been measured before something broke."""
-    if result.kept and result.samples.empty:
+    if result.kept and result.samples is None:
         with suppress(BadSamples):
             result.take(engine)
 

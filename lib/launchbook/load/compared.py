@@ -8,6 +8,8 @@ from typing import Any
 
 from launchbook.folder import RunFolder
 from launchbook.load import regression
+from launchbook.load.gathering import counted
+from launchbook.load.parquet import Parquet
 from launchbook.load.tally import Tally
 from launchbook.parameters import Load
 from launchbook.parameters_file import load as resolve
@@ -56,4 +58,4 @@ def _load(folder: RunFolder) -> Load:
 
 
 def _tally(folder: RunFolder) -> Tally:
-    return Tally.of_parquet(folder.evidence / "load" / "samples.parquet", _load(folder).scenario.warmup)
+    return counted(Parquet(folder.evidence / "load" / "samples.parquet"), _load(folder).scenario.warmup)[0]

@@ -6,13 +6,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from launchbook.load import intervals
 from launchbook.load.buckets import quantile
 from launchbook.load.figures import percent
 from launchbook.load.tally import Tally
-from launchbook.load.terms import Finding, Plan, Reason
+from launchbook.load.terms import Finding, Plan, Reason, Sender
 from launchbook.thresholds import Threshold
 from launchbook.words import Status
 
@@ -27,30 +26,38 @@ _QUEUED = 5.0  # ms, that a request may wait for a connection
 _KEPT_BUSY = 0.9  # of what the VUs could send at the latency they met: they were busy all the time
 
 
-def of_generator(health: pd.DataFrame, cores: float, seconds: float) -> list[Reason]:
-    """health: columns cpu (cores), lag (s), a row a second; cores: how many the generator can use."""
-    seen = health.dropna(subset=["cpu", "lag"])
-    if seen.empty or len(seen) < _SEEN * seconds:
-        unseen = f"The generator's own health was measured in {len(seen)} of {seconds:.0f} s."
-        return [Reason("generator-unseen", unseen), *(_busy(seen, cores) if len(seen) else ())]
-    return _busy(seen, cores)
+def of_sender(sender: Sender, tally: Tally) -> list[Reason]:
+    """What is known of the generator against its samples, whatever they were to be."""
+    lost = [Reason("truncated", sender.problem or "The generator did not come to its end.")]
+    return [
+        *(lost if sender.problem or not sender.complete else ()), *clock(tally, sender.elapsed),
+        *_health(sender, tally.seconds), *sender.reasons,
+    ]  # fmt: skip
 
 
-def _busy(health: pd.DataFrame, cores: float) -> list[Reason]:
-    busy = float(health["cpu"].median()) / cores
-    late = float(np.percentile(health["lag"], 90))
+def _health(sender: Sender, seconds: float) -> list[Reason]:
+    if not sender.seen or sender.seen < _SEEN * seconds:
+        unseen = f"The generator's own health was measured in {sender.seen} of {seconds:.0f} s."
+        return [Reason("generator-unseen", unseen), *(_busy(sender) if sender.seen else ())]
+    return _busy(sender)
+
+
+def _busy(sender: Sender) -> list[Reason]:
+    busy = sender.cpu / sender.cores
     if busy >= _BUSY:
         return [
             Reason(
                 "generator-saturated",
-                f"The generator used {100 * busy:.0f} % of its {cores:g} cores: the figures are its own, not the target's.",
+                f"The generator used {100 * busy:.0f} % of its {sender.cores:g} cores: the figures are its own, not the "
+                "target's.",
             )
         ]
-    if late > _LATE:
+    if sender.lag > _LATE:
         return [
             Reason(
                 "generator-saturated",
-                f"The generator's own clock woke {1000 * late:.0f} ms late in its slowest seconds, so it was kept waiting.",
+                f"The generator's own clock woke {1000 * sender.lag:.0f} ms late in its slowest seconds, so it was kept "
+                "waiting.",
             )
         ]
     return []

@@ -7,11 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pandas as pd
 
-from launchbook.load.judge import Reason
+from launchbook.load.left import Left
 from launchbook.parameters import EnvironmentHeader, Load, SecretHeader
 
 # second: when the row was taken, s; requests, failed: in that second (none where the engine doesn't tell); users: VUs;
@@ -25,7 +26,7 @@ class Engine(ABC):
     """One program with one scenario against one URL.
 
     A place that runs it (a pod, this machine) puts files() into a folder `code`, starts command() and hands what the
-    program left in the folder `out` to read().
+    program left in the folder `out` to left().
     """
 
     name: ClassVar[Literal["k6", "locust"]]
@@ -81,8 +82,8 @@ class Engine(ABC):
         """HEALTH, from what was said once a second."""
 
     @abstractmethod
-    def read(self, outputs: Mapping[str, bytes]) -> tuple[pd.DataFrame, list[Reason]]:
-        """The sample table, and why it can't be believed. Raises BadSamples where nothing can be read."""
+    def left(self, folder: Path) -> Left:
+        """The sample table that its outputs in this folder hold. Raises BadSamples where there is none."""
 
     @abstractmethod
     def meaning(self, code: int) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from launchbook.load import intervals
-from launchbook.load.tally import Tally, ordered
+from launchbook.load.exact import ordered
+from launchbook.load.tally import Tally
 from launchbook.thresholds import Threshold
 
 TRENDS = ("avg", "min", "med", "max", "p(90)", "p(95)", "p(99)")

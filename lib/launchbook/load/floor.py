@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from launchbook.load.judge import Finding, Reason
+from launchbook.load.terms import Finding, Reason
 from launchbook.words import Status
 
 _REACH = 2.0  # times its own latency, within which the generator can't tell a target's from it

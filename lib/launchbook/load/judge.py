@@ -7,46 +7,37 @@ from typing import Any
 
 import pandas as pd
 
-from launchbook.load import doubts, shape
-from launchbook.load.figures import figures
+from launchbook.load import doubts, floor, shape
+from launchbook.load.figures import figures, trend
 from launchbook.load.soak import LONG, Slope
 from launchbook.load.tally import Tally
-from launchbook.load.terms import Finding, Outcome, Plan, Reason, amount, interval
+from launchbook.load.terms import Finding, Outcome, Plan, Reason, Sender, amount, interval
 from launchbook.thresholds import Threshold
 from launchbook.words import Check, Status
 
 __all__ = [
-    "Finding", "Outcome", "Plan", "Reason", "baseline", "findings", "invalid", "logs", "outcome", "reasons", "soak", "target",
+    "Finding", "Outcome", "Plan", "Reason", "Sender", "baseline", "findings", "logs", "outcome", "reasons", "soak", "target",
     "thresholds", "validity",
 ]  # fmt: skip
 
 
-def invalid(
-    tally: Tally, health: pd.DataFrame, plan: Plan, thresholds: Sequence[Threshold], *, cores: float, complete: bool,
-    problem: str | None = None, elapsed: float | None = None,
-) -> list[Reason]:  # fmt: skip
-    """Every reason why figures from these samples mean nothing; none where they can be believed.
+def reasons(
+    tally: Tally, plan: Plan | None, asked: Sequence[Threshold], found: Sequence[Finding], sender: Sender | None = None
+) -> list[Reason]:
+    """Everything that stands against a result, or is to be read beside it: its generator, its plan, its samples.
 
-    tally: of the samples without the warm-up; health: columns cpu (cores), lag (s), a row a second; cores: how many
-    the generator can use; elapsed: s that passed here while load was sent.
+    tally: of the samples without the warm-up; plan, sender: None where it isn't known what was to be sent, or by whom
     """
-    reasons = []
-    if problem or not complete:
-        reasons.append(Reason("truncated", problem or "The generator did not come to its end."))
-    else:
-        reasons += doubts.short(tally.seconds, plan)
-    return [
-        *reasons,
-        *doubts.clock(tally, elapsed),
-        *doubts.of_generator(health, cores, tally.seconds),
-        *doubts.of_samples(tally, plan, thresholds),
-    ]
-
-
-def reasons(tally: Tally, plan: Plan | None, found: Sequence[Finding]) -> list[Reason]:
-    """What the samples say against their own figures. plan: None where it isn't known what was to be sent."""
-    few = doubts.vus_too_few(tally, plan, found) if plan and tally.count else []
-    return [*few, *shape.doubts(tally, plan, found)]
+    whole = sender is None or (sender.complete and not sender.problem)
+    said = doubts.short(tally.seconds, plan) if plan and whole else []
+    said += doubts.of_sender(sender, tally) if sender else doubts.clock(tally, None)
+    said += doubts.of_samples(tally, plan, asked)
+    said += doubts.vus_too_few(tally, plan, found) if plan and tally.count else []
+    said += shape.doubts(tally, plan, found)
+    if sender and sender.floor:
+        p95 = trend(tally, ["p(95)"]).get("p(95)")
+        said += floor.doubts(sender.floor, p95.value if p95 else None, found)
+    return said
 
 
 def findings(tally: Tally, thresholds: Sequence[Threshold]) -> list[Finding]:

@@ -6,7 +6,6 @@ https://grafana.com/docs/k6/latest/results-output/real-time/csv/.
 
 from __future__ import annotations
 
-import io
 import itertools
 import json
 import os
@@ -15,19 +14,18 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import numpy as np
 import pandas as pd
 
 from launchbook.load.engine import HEALTH, Engine, cores, source
-from launchbook.load.judge import Reason
-from launchbook.load.samples import from_k6, gunzip
+from launchbook.load.k6_left import K6Files
+from launchbook.load.left import Left
+from launchbook.load.samples import BadSamples
 
 _OLDEST = (0, 50)
 _NEXT = (3, 0)  # a major version that nobody has looked at yet is not driven
-_INSTANT = 1e-4  # s, by which a check may be stamped before its request: both clocks are rounded
 _TRENDS = ("avg", "min", "med", "max", "p(90)", "p(95)", "p(99)", "p(99.9)", "count")
 _TAGS = ("status", "method", "name", "url", "group", "error", "error_code", "expected_response")
 _VERSION = re.compile(r"\bv(\d+)\.(\d+)\.\S+")
@@ -114,15 +112,12 @@ class K6(Engine):
                 rows.append({"second": now["clock"], "cpu": used, "lag": max(0.0, passed - 1)})
         return pd.DataFrame(rows, columns=HEALTH)
 
-    def read(self, outputs: Mapping[str, bytes]) -> tuple[pd.DataFrame, list[Reason]]:
-        data = outputs.get("samples.csv.gz", b"")
-        samples = from_k6(data)
-        doubts = _doubts(len(samples), outputs.get("summary.json", b""))
-        if any(one.expect_body for one in self.load.scenario.requests):
-            samples = without_body(samples, data)
-        if self.load.scenario.script:
-            doubts += elsewhere(data, self.url)
-        return samples, doubts
+    def left(self, folder: Path) -> Left:
+        samples, summary = (folder / name for name in self.outputs)
+        if not samples.exists() or not samples.stat().st_size:
+            raise BadSamples("the generator left no samples")
+        bodies = any(one.expect_body for one in self.load.scenario.requests)
+        return K6Files(samples, summary, url=self.url if self.load.scenario.script else None, bodies=bodies)
 
     def meaning(self, code: int) -> str:
         return f"k6 ended with exit code {code}: {_MEANINGS.get(code, 'see its log')}."
@@ -149,66 +144,3 @@ def find() -> tuple[str | None, str]:
     if not _OLDEST <= (int(found[1]), int(found[2])) < _NEXT:
         return None, f"{program} is {found[0]}; 0.50 up to 2.x can be driven"
     return program, found[0]
-
-
-def _counted(metric: Mapping[str, Any]) -> int:
-    """Of handleSummary's shape, or of --summary-export's, which has no `values`."""
-    return int(metric.get("values", metric).get("count", 0))
-
-
-def without_body(samples: pd.DataFrame, data: bytes) -> pd.DataFrame:
-    """The samples with those as failed whose body a check refused.
-
-    A check is a row of its own, written right after its request: it belongs to the last request of that name that was
-    answered before it and has no such row yet. How many failed is exact; which of two that were answered within the
-    same instant, is not.
-    """
-    rows = _rows(data, ["metric_name", "timestamp", "metric_value", "name"])
-    refused = rows[(rows["metric_name"] == "checks") & (rows["metric_value"].astype(float) == 0)]
-    failed, error = samples["failed"].to_numpy(copy=True), samples["error"].to_numpy(copy=True)
-    ended = (samples["start"] + samples["ms"] / 1000).to_numpy()
-    for name, part in refused.groupby("name"):
-        places = np.flatnonzero((samples["name"] == name).to_numpy())
-        places = places[np.argsort(ended[places], kind="stable")]
-        free: list[int] = []
-        at = 0
-        for when in sorted(part["timestamp"].astype(float) / 1e6):
-            while at < len(places) and ended[places[at]] <= when + _INSTANT:
-                free.append(int(places[at]))
-                at += 1
-            if free:
-                found = free.pop()
-                failed[found], error[found] = True, "body: is not as expected"
-    return samples.assign(failed=failed, error=error)
-
-
-def elsewhere(data: bytes, url: str) -> list[Reason]:
-    """Why the samples of a user's own script say nothing of the target: it sent requests to other sites."""
-    seen = {(urlsplit(one).scheme, urlsplit(one).netloc) for one in _rows(data, ["url"])["url"].unique() if one}
-    wanted = (urlsplit(url).scheme, urlsplit(url).netloc)
-    others = sorted(f"{scheme}://{place}" for scheme, place in seen - {wanted})
-    if not others:
-        return []
-    return [Reason("elsewhere", f"The script sent requests to {', '.join(others[:3])}, which is not {url}.")]
-
-
-def _rows(data: bytes, columns: list[str]) -> pd.DataFrame:
-    text = gunzip(data)[0].decode("utf-8", "replace")
-    complete = io.StringIO(text[: text.rfind("\n") + 1])
-    return pd.read_csv(complete, usecols=lambda name: name in columns, keep_default_na=False, dtype=str)
-
-
-def _doubts(count: int, summary: bytes) -> list[Reason]:
-    """What k6's own end-of-test summary says against the samples."""
-    try:
-        metrics = json.loads(summary)["metrics"]
-        sent, dropped = (_counted(metrics.get(name) or {}) for name in ("http_reqs", "dropped_iterations"))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return [Reason("truncated", "k6 left no summary, so it is not known whether the samples are whole.")]
-    doubts = []
-    if sent != count:
-        doubts.append(Reason("truncated", f"k6 sent {sent} requests, and {count} samples were written."))
-    if dropped:
-        lost = f"{dropped} iterations were dropped: there was no free VU for them, so the rate was not kept."
-        doubts.append(Reason("generator-saturated", lost))
-    return doubts

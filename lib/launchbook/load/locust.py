@@ -11,13 +11,14 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from launchbook.load.engine import HEALTH, Engine, cores, source
-from launchbook.load.judge import Reason
-from launchbook.load.samples import BadSamples, from_generator
+from launchbook.load.left import Left, OwnFiles
+from launchbook.load.samples import BadSamples
 
 _ANSWERS = """\
 import sys, time, urllib.request
@@ -134,17 +135,12 @@ class Locust(Engine):
         merged = summed.assign(second=grouped["second"].min(), cpu=busiest, lag=grouped["lag"].max())
         return merged[HEALTH].reset_index(drop=True)
 
-    def read(self, outputs: Mapping[str, bytes]) -> tuple[pd.DataFrame, list[Reason]]:
-        found = [outputs[name] for name in self.outputs if outputs.get(name)]
+    def left(self, folder: Path) -> Left:
+        found = [folder / name for name in self.outputs if (folder / name).exists()]
+        found = [path for path in found if path.stat().st_size]
         if not found:
             raise BadSamples("the generator left no samples")
-        parts = [from_generator(data) for data in found]
-        whole = pd.concat(parts, ignore_index=True).sort_values("start", ignore_index=True, kind="stable")
-        absent = len(self.outputs) - len(found)
-        if not absent:
-            return whole, []
-        said = f"Of {absent} of {len(self.outputs)} processes there are no samples."
-        return whole, [Reason("truncated", said)]
+        return OwnFiles(found, len(self.outputs) - len(found))
 
     def lost(self, told: Sequence[Mapping[str, Any]]) -> str:
         whole = {line["worker"] for line in told if line.get("whole")}

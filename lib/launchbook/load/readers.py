@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from launchbook.load.csvs import Found, Gathered, Pairs, k6_csv, own_csv
+from launchbook.load.csvs import OwnRows
+from launchbook.load.gathering import Gathered, counted
+from launchbook.load.pairs import K6Rows, Pairs
+from launchbook.load.parquet import Parquet
 from launchbook.load.reading import Foreign, Reading
 from launchbook.load.stream import Stream
 from launchbook.load.summaries import k6_report, k6_summary, locust_history, locust_stats
@@ -28,6 +33,20 @@ EXPECTED = (
     "Expected k6's summary or `--out json` or `--out csv` (also gzipped), Locust's _stats.csv or _stats_history.csv, or "
     "this runbook's samples.parquet"
 )
+
+
+@dataclass
+class Found:
+    """What a file of samples holds.
+
+    tells: whether it says which requests failed; broken: lines that are none of its own; dropped: iterations that the
+    generator left out
+    """
+
+    tally: Tally = field(default_factory=Tally)
+    tells: bool = True
+    broken: int = 0
+    dropped: float = 0.0
 
 
 def read(path: Path) -> Reading:
@@ -52,8 +71,7 @@ def read(path: Path) -> Reading:
 
 def _by_shape(path: Path, stream: Stream) -> Reading:
     """Looks at the beginning; samples are then read from a stream of their own."""
-    first = next(stream.blocks(), b"")
-    head = first[:4000].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
+    head = stream.head()[:4000].decode("utf-8", "replace").lstrip("\ufeff \t\r\n")
     line = head.splitlines()[0] if head else ""
     columns = line.replace('"', "").split(",")
     if not head and not stream.cut:
@@ -61,9 +79,9 @@ def _by_shape(path: Path, stream: Stream) -> Reading:
     if head.startswith("{"):
         return _json(path, stream, line)
     if {"metric_name", "timestamp", "metric_value"} <= set(columns):
-        return _samples(path, k6_csv(stream), "k6 points")
+        return _samples(path, _k6_csv(stream), "k6 points")
     if {"start", "ms", "failed"} <= set(columns):
-        return _samples(path, own_csv(stream), "samples")
+        return _samples(path, _own_csv(stream), "samples")
     if columns[:2] == ["start", "ms"]:
         raise Foreign(f"{path}: has no columns start, ms and failed; it holds {', '.join(columns)}.")
     if {"Timestamp", "User Count", "Total Request Count"} <= set(columns):
@@ -103,6 +121,22 @@ def _json(path: Path, stream: Stream, line: str) -> Reading:
     raise Foreign(f"{path}: is no load result. {EXPECTED}; it holds the keys {', '.join(map(str, whole))[:80]}.")
 
 
+def _k6_csv(stream: Stream) -> Found:
+    rows, gathered = K6Rows(stream), Gathered()
+    for parts, _ in rows.frames():
+        for part in parts:
+            gathered.add(part)
+    broken = rows.lines.broken or int(stream.ragged)
+    return Found(gathered.tally(), rows.pairs.tells, broken, rows.dropped)
+
+
+def _own_csv(stream: Stream) -> Found:
+    rows, gathered = OwnRows(stream), Gathered()
+    for part in rows.frames():
+        gathered.add(part)
+    return Found(gathered.tally(), broken=rows.lines.broken or int(stream.ragged))
+
+
 def _ndjson(stream: Stream) -> Found:
     """https://grafana.com/docs/k6/latest/results-output/real-time/json/."""
     found, gathered, pairs = Found(), Gathered(), Pairs()
@@ -112,9 +146,14 @@ def _ndjson(stream: Stream) -> Found:
         )
         at = pd.to_datetime(points["at"], utc=True, format="ISO8601", errors="coerce")
         points["timestamp"] = (at - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-        found.dropped += float(points["metric_value"][points["kind"] == "dropped"].sum())
-        gathered.add(pairs.take(*(points[points["kind"] == kind] for kind in ("took", "failed", "blocked"))))
-    gathered.add(pairs.rest())
+        values = {kind: rows["metric_value"].to_numpy(dtype=float) for kind, rows in points.groupby("kind")}
+        none = np.empty(0)
+        found.dropped += float(values.get("dropped", none).sum())
+        took = points[points["kind"] == "took"]
+        for part in pairs.take(took, values.get("failed", none), values.get("blocked", none)):
+            gathered.add(part)
+    for part in pairs.rest():
+        gathered.add(part)
     found.tally, found.tells = gathered.tally(), pairs.tells
     return found
 
@@ -153,9 +192,12 @@ def _samples(path: Path, found: Found, what: str) -> Reading:
 
 def _parquet(path: Path) -> Reading:
     try:
-        tally = Tally.of_parquet(path)
+        table = Parquet(path)
+        about = table.about
+        tally, _ = counted(table, about.warmup if about else 0.0)
     except KeyError as error:
         raise Foreign(f"{path}: has no columns {error.args[0]}; a sample table has start (s), ms and failed.") from None
     except (ValueError, OSError, TypeError) as error:
         raise Foreign(f"{path}: is no whole Parquet file of samples: {error}") from None
-    return Reading(tally.count + tally.impossible, tally)
+    thresholds = about.thresholds if about else {}
+    return Reading(tally.count + tally.impossible, tally, thresholds=thresholds, about=about)

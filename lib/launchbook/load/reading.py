@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from launchbook.errors import LaunchbookError
+from launchbook.load import doubts
 from launchbook.load.figures import Figure, figures
+from launchbook.load.parquet import About
 from launchbook.load.tally import Tally, merged
 from launchbook.load.terms import Reason
 from launchbook.thresholds import Threshold
@@ -32,6 +34,7 @@ class Reading:
     thresholds: dict[str, list[str]] = field(default_factory=dict)
     problems: list[Reason] = field(default_factory=list)
     crossed: list[Reason] = field(default_factory=list)
+    about: About | None = None
 
     @staticmethod
     def merged(readings: Sequence[Reading]) -> Reading:
@@ -43,9 +46,18 @@ class Reading:
             raise Foreign(
                 "several summaries can't be merged: percentiles don't add up. Give samples (NDJSON, CSV, Parquet)."
             )
+        # What was sent by several is nobody's plan, but what stands against one stands against all of them.
+        senders = [
+            reason
+            for one in readings
+            if one.tally is not None and one.about is not None
+            for reason in doubts.of_sender(one.about.sender, one.tally)
+        ]
+        alike = all(one.thresholds == readings[0].thresholds for one in readings)
         return Reading(
             count=sum(one.count for one in readings), tally=merged(tallies), tells=all(one.tells for one in readings),
-            problems=[p for one in readings for p in one.problems],
+            thresholds=readings[0].thresholds if alike else {},
+            problems=[p for one in readings for p in one.problems] + senders,
         )  # fmt: skip
 
     def judged_by(self, thresholds: Sequence[Threshold]) -> list[Figure | None]:

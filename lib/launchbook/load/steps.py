@@ -18,7 +18,6 @@ from launchbook.load.happened import happened
 from launchbook.load.judge import Finding, Outcome, Plan, Reason
 from launchbook.load.plan import planned
 from launchbook.load.result import Result
-from launchbook.load.samples import measured
 from launchbook.load.show import document, summary
 from launchbook.load.tally import Tally
 from launchbook.run import Run
@@ -52,19 +51,13 @@ def evaluate(run: Run, result: Result) -> Judged:
     """The result judged by the environment's thresholds."""
     load = run.parameters.load
     plan = planned(load.scenario)
-    tally, thresholds = Tally.of(measured(result.samples, load.scenario.warmup)), parse(load.thresholds)
+    thresholds = parse(load.thresholds)
+    tally, whole = result.counted(load.scenario.warmup)
     found = judge.findings(tally, thresholds)
-    first, last = result.window
-    reasons = judge.invalid(
-        tally, result.health, plan, thresholds, cores=result.cores, complete=result.complete, problem=result.problem,
-        elapsed=last - first if result.window != (0.0, 0.0) else None,
-    )  # fmt: skip
-    trends = trend(tally, TRENDS)
-    p95 = trends["p(95)"].value if "p(95)" in trends else None
-    reasons += [*result.reasons, *judge.reasons(tally, plan, found), *floor.doubts(result.floor, p95, found)]
+    reasons = judge.reasons(tally, plan, thresholds, found, result.sender)
     outcome = judge.outcome(tally.count, reasons, found)
-    slopes = soak.slopes(tally, run.read("load/pods.parquet"))
-    whole, says = Tally.of(result.samples), floor.say(result.floor, p95)
+    trends, slopes = trend(tally, TRENDS), soak.slopes(tally, run.read("load/pods.parquet"))
+    says = floor.say(result.floor, trends["p(95)"].value if "p(95)" in trends else None)
     return Judged(result, plan, tally, whole, trends, reasons, found, outcome, slopes, says)
 
 
@@ -77,9 +70,10 @@ def show_target(found: dict[str, Any]) -> Html:
 
 def moments(run: Run, result: Result) -> Moments:
     """What the charts mark along the time: the warm-up, and what happened to the pods meanwhile."""
-    tally = Tally.of(result.samples)
-    events = happened(run, tally.first, tally.last) if tally.count else None
-    return Moments(run.parameters.load.scenario.warmup, events)
+    warmup = run.parameters.load.scenario.warmup
+    _, whole = result.counted(warmup)
+    events = happened(run, whole.first, whole.last) if whole.count else None
+    return Moments(warmup, events)
 
 
 def drift(judged: Judged) -> Html:

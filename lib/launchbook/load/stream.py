@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from isal import igzip_lib, isal_zlib
 
-_READ = 1 << 17  # bytes of the file
-_BLOCK = 4 << 20  # bytes unpacked
+T = TypeVar("T")
+_READ = 1 << 16  # bytes of the file
+_AHEAD = 16  # blocks
+_HEAD = 1 << 16  # bytes unpacked
+_BLOCK = 1 << 20  # bytes unpacked
 
 
 class Stream:
-    """cut: whether it ends in the middle of its gzip stream; ragged: of a line. Known at the end."""
+    """cut: whether it ends in the middle of its gzip stream; ragged: of a line. Known at the end.
 
-    def __init__(self, path: Path) -> None:
+    whole: whether a last line without its end is left out, as a generator that was killed leaves one
+    """
+
+    def __init__(self, path: Path, *, whole: bool = False) -> None:
         self.path = path
         self.cut = self.ragged = False
+        self._whole = whole
+
+    def head(self) -> bytes:
+        """Some of its beginning. Raises OSError."""
+        return next((part[:_HEAD] for part in self._unpacked() if part), b"")
 
     def blocks(self) -> Iterator[bytes]:
-        """Blocks of whole lines, each unpacked while the one before is used. Raises OSError."""
-        with ThreadPoolExecutor(1) as ahead:
-            parts = self._lines()
-            coming = ahead.submit(next, parts, None)
-            while (block := coming.result()) is not None:
-                coming = ahead.submit(next, parts, None)
-                yield block
+        """Blocks of whole lines, unpacked while those before are used. Raises OSError."""
+        return _ahead(self._lines())
+
+    def each(self, made: Callable[[bytes], T]) -> Iterator[T]:
+        """What is made of each block, while those before are used."""
+        return _ahead(map(made, self.blocks()))
 
     def _lines(self) -> Iterator[bytes]:
-        kept, size = [], 0
+        kept: list[bytes | memoryview] = []
+        size = 0
         for part in self._unpacked():
-            kept.append(part)
             size += len(part)
-            if size < _BLOCK:
+            end = part.rfind(b"\n") + 1 if size >= _BLOCK else 0
+            if not end:
+                kept.append(part)
                 continue
-            whole = b"".join(kept)
-            end = whole.rfind(b"\n") + 1
-            yield whole[:end]
-            kept, size = [whole[end:]], 0
+            yield b"".join([*kept, memoryview(part)[:end]])
+            kept, size = [part[end:]], len(part) - end
         last = b"".join(kept)
         if last.strip():
             self.ragged = not last.endswith(b"\n")
-            yield last
+            yield last[: last.rfind(b"\n") + 1] if self._whole else last
 
     def _unpacked(self) -> Iterator[bytes]:
         with self.path.open("rb") as file:
@@ -64,3 +76,16 @@ class Stream:
                         return
                     data = unpack.unused_data
             self.cut = packed and not unpack.eof
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, some of them made before they are asked for, in a thread of its own."""
+    with ThreadPoolExecutor(1) as maker:
+        coming = deque(maker.submit(next, items, None) for _ in range(_AHEAD))
+        try:
+            while (item := coming.popleft().result()) is not None:
+                coming.append(maker.submit(next, items, None))
+                yield item
+        finally:
+            for one in coming:
+                one.cancel()

@@ -8,12 +8,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from launchbook.load.buckets import BUCKETS, Counts, bucket
 
@@ -22,8 +19,6 @@ _WIDTHS = (1, 10, 60, 600, 3600)  # s, each divides the next
 _WINDOWS = 2400  # more windows than these are counted in wider ones
 _TICKS = 10  # a second
 _NAMES = 200  # further names of requests, and kinds of errors, are counted together
-_ROWS = 1 << 17
-_BACK = 60.0  # s, by which a clock has run back and not only an answer come late
 
 Durations = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]  # again and again: (ms, failed) of each part
 
@@ -74,34 +69,38 @@ class Tally:
     @staticmethod
     def of(frame: pd.DataFrame) -> Tally:
         """Of a sample table. Only start (s), ms and failed must be there."""
-        tally = of_part(frame)
+        tally, order = of_part(frame), Order()
+        order.see(frame)
+        tally.back = order.back
         flags = frame["failed"].to_numpy(dtype=bool)
         whole = frame["ms"].to_numpy(dtype=float)
         good = np.isfinite(frame["start"].to_numpy(dtype=float)) & np.isfinite(whole) & (whole >= 0)
         tally.durations = [lambda: [(whole[good], flags[good])]]
         return tally
 
-    @staticmethod
-    def of_parquet(path: Path, warmup: float = 0.0) -> Tally:
-        """Of a sample table on disk, a million rows at a time, without the first `warmup` seconds.
 
-        Raises ValueError (pyarrow's) for what is no Parquet, KeyError for a missing column.
-        """
-        file = pq.ParquetFile(path)
-        have = set(file.schema_arrow.names)
-        if missing := {"start", "ms", "failed"} - have:
-            raise KeyError(", ".join(sorted(missing)))
-        begins = _begins(file) + warmup if warmup else -math.inf
-        wanted = [name for name in ("start", "ms", "failed", "name", "error", "blocked") if name in have]
-        parts = []
-        for batch in _batches(path, wanted):
-            frame = batch.to_pandas()
-            parts.append(of_part(frame[frame["start"] >= begins] if warmup else frame))
-            if len(parts) == 16:
-                parts = [merged(parts)]
-        tally = merged(parts)
-        tally.durations = [lambda: _durations(path, begins)]
-        return tally
+class Order:
+    """By how much a clock ran back from one row of a table to a later one, however many parts it is read in."""
+
+    def __init__(self) -> None:
+        self._latest, self._back = [-math.inf, -math.inf], [0.0, 0.0]
+
+    @property
+    def back(self) -> float:
+        """s. A table lies in the order in which its requests were sent, or in that of their answers."""
+        return min(self._back)
+
+    def see(self, frame: pd.DataFrame) -> None:
+        """The next part. Columns start (s) and ms."""
+        start, ms = frame["start"].to_numpy(dtype=float), frame["ms"].to_numpy(dtype=float)
+        good = np.isfinite(start) & np.isfinite(ms) & (ms >= 0)
+        start, ms = start[good], ms[good]
+        if not len(start):
+            return
+        for n, times in enumerate((start, start + ms / 1000)):
+            latest = np.maximum(np.maximum.accumulate(times), self._latest[n])
+            self._back[n] = max(self._back[n], float((latest - times).max()))
+            self._latest[n] = float(latest[-1])
 
 
 def merged(parts: Sequence[Tally]) -> Tally:
@@ -130,7 +129,7 @@ def merged(parts: Sequence[Tally]) -> Tally:
 
 
 def of_part(frame: pd.DataFrame) -> Tally:
-    """Of a part of a sample table, without a way to its durations."""
+    """Of a part of a sample table, without a way to its durations or to the part before."""
     start, ms = frame["start"].to_numpy(dtype=float), frame["ms"].to_numpy(dtype=float)
     good = np.isfinite(start) & np.isfinite(ms) & (ms >= 0)
     tally = Tally(impossible=len(frame) - int(good.sum()))
@@ -151,7 +150,6 @@ def of_part(frame: pd.DataFrame) -> Tally:
     tally.total, tally.squares = float(ms.sum()), float(np.square(ms).sum())
     tally.low, tally.high = float(ms.min()), float(ms.max())
     tally.first, tally.last = float(start.min()), float(ended.max())
-    tally.back = min(_back(start), _back(ended))  # a table lies in the order of either
     if "blocked" in frame:
         known = frame["blocked"].to_numpy(dtype=float)
         tally.blocked = np.bincount(bucket(np.maximum(known[np.isfinite(known)], 0.0)), minlength=BUCKETS)
@@ -159,14 +157,10 @@ def of_part(frame: pd.DataFrame) -> Tally:
     return tally
 
 
-def _back(times: np.ndarray) -> float:
-    return float((np.maximum.accumulate(times) - times).max())
-
-
 def _name(tally: Tally, frame: pd.DataFrame, buckets: np.ndarray, failed: np.ndarray) -> None:
     if "name" not in frame:
         return
-    codes, names = _coded(frame["name"])
+    codes, names = coded(frame["name"])
     names = [str(name) for name in names]
     if len(names) > _NAMES:
         codes, names = np.minimum(codes, _NAMES), [*names[:_NAMES], OTHER]
@@ -177,7 +171,7 @@ def _name(tally: Tally, frame: pd.DataFrame, buckets: np.ndarray, failed: np.nda
             tally.by_name[name] = np.concatenate([[table[place].sum(), bad[place]], table[place]])
     if not failed.any() or "error" not in frame:
         return
-    kinds, labels = _coded(frame["error"][failed])
+    kinds, labels = coded(frame["error"][failed])
     pairs = Counts.of(kinds * len(names) + codes[failed])
     for pair, many in zip(pairs.keys, pairs.values, strict=True):
         error, name = str(labels[int(pair) // len(names)]), names[int(pair) % len(names)]
@@ -185,7 +179,7 @@ def _name(tally: Tally, frame: pd.DataFrame, buckets: np.ndarray, failed: np.nda
         tally.errors[key] = tally.errors.get(key, 0) + int(many)
 
 
-def _coded(column: pd.Series) -> tuple[np.ndarray, list[str]]:
+def coded(column: pd.Series) -> tuple[np.ndarray, list[str]]:
     """(a whole number each, what they stand for); a missing one stands for ''."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, labels = column.cat.codes.to_numpy().astype(np.int64), list(column.cat.categories)
@@ -220,61 +214,3 @@ def _widened(one: Tally, width: int) -> Counts:
         return one.grid
     window, place = one.grid.keys // BUCKETS, one.grid.keys % BUCKETS
     return Counts.of(window // by * BUCKETS + place, one.grid.values)
-
-
-def _batches(path: Path, columns: Sequence[str]) -> Iterable[pa.RecordBatch]:
-    with pq.ParquetFile(
-        path, read_dictionary=[name for name in columns if name in ("name", "error")], pre_buffer=False, buffer_size=1 << 20
-    ) as file:
-        yield from file.iter_batches(batch_size=_ROWS, columns=list(columns))
-
-
-def _begins(file: pq.ParquetFile) -> float:
-    """When the first request was sent, from the file's own statistics where it has them."""
-    place = file.schema_arrow.names.index("start")
-    found = [file.metadata.row_group(n).column(place).statistics for n in range(file.num_row_groups)]
-    if all(one is not None and one.has_min_max for one in found):
-        return float(min((one.min for one in found), default=math.inf))
-    return min(
-        (float(np.nanmin(b.column(0).to_numpy())) for b in file.iter_batches(columns=["start"])), default=math.inf
-    )
-
-
-def _durations(path: Path, begins: float) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    for batch in _batches(path, ["start", "ms", "failed"]):
-        start, ms = (batch.column(n).to_numpy(zero_copy_only=False) for n in (0, 1))
-        failed = batch.column(2).to_numpy(zero_copy_only=False).astype(bool)
-        good = np.isfinite(start) & np.isfinite(ms) & (ms >= 0) & (start >= begins)
-        yield ms[good], failed[good]
-
-
-def ordered(tally: Tally, ranks: Sequence[int], *, good: bool = False) -> dict[int, float]:
-    """The exact durations (ms) at these places (from 0, ascending) of all requests, or of the successful alone.
-
-    The buckets say where they lie, so that a second look at the samples keeps those of a few buckets only.
-    """
-    counts = np.cumsum(tally.good if good else tally.histogram)
-    places = {rank: int(np.searchsorted(counts, rank, side="right")) for rank in set(ranks)}
-    wanted = np.zeros(BUCKETS, bool)
-    wanted[list(places.values())] = True
-    kept: list[tuple[np.ndarray, np.ndarray]] = []
-    for source in tally.durations:
-        for ms, failed in source():
-            ms = ms[~failed] if good else ms
-            kept.append(np.unique(ms[wanted[bucket(ms)]], return_counts=True))
-            if len(kept) == 64:
-                kept = [_compact(kept)]
-    values, many = _compact(kept) if kept else (np.empty(0), np.empty(0, np.int64))
-    before = np.concatenate([[0], counts[:-1]])
-    inside, running = bucket(values), np.cumsum(many)
-    answer = {}
-    for rank, place in places.items():
-        skipped = int(many[inside < place].sum())
-        at = int(np.searchsorted(running, rank - int(before[place]) + skipped, side="right"))
-        answer[rank] = float(values[at])
-    return answer
-
-
-def _compact(kept: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    values, inverse = np.unique(np.concatenate([v for v, _ in kept]), return_inverse=True)
-    return values, np.bincount(inverse, np.concatenate([n for _, n in kept]), len(values)).astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +39,27 @@ class Plan:
     duration: float
     rate: float | None = None
     steady: bool = True
+
+
+@dataclass(frozen=True)
+class Sender:
+    """What is known of the generator that sent a load.
+
+    complete: whether it came to its end; problem: why it did not, or why samples are missing; elapsed: s that passed
+    while it sent, by a clock that can't jump; cores: how many it can use; seen: in how many seconds it told of itself;
+    cpu: cores that it used, median; lag: s by which its clock woke late in its worst tenth of seconds; floor: its own
+    latency, see floor.Floor; reasons: what it says itself against its samples
+    """
+
+    complete: bool = True
+    problem: str | None = None
+    elapsed: float | None = None
+    cores: float = 1.0
+    seen: int = 0
+    cpu: float = 0.0
+    lag: float = 0.0
+    floor: Mapping[str, float] | None = None
+    reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -71,12 +71,20 @@ def _doubts(
         return [
             *doubts.too_few(reading.count, thresholds), *doubts.no_success(reading.count, share * reading.count, thresholds),
         ]  # fmt: skip
-    tally = reading.tally
+    tally, about = reading.tally, reading.about
+    known = plan or (about.plan if about else None)
     return [
-        *(doubts.short(tally.seconds, plan) if plan else ()), *doubts.clock(tally, None),
-        *doubts.of_samples(tally, plan, thresholds), *judge.reasons(tally, plan, found),
+        *judge.reasons(tally, known, thresholds, found, about.sender if about else None),
         *(Reason("grows", f"{s.name} grows by {s.because}", "NOTE") for s in soak.slopes(tally) if s.trend == "grows"),
+        *_left_out(reading),
     ]  # fmt: skip
+
+
+def _left_out(reading: Reading) -> list[Reason]:
+    if reading.about is None or not reading.about.warmup:
+        return []
+    said = f"The run's warm-up, its first {reading.about.warmup:g} s, is left out, as it is in the run's own figures."
+    return [Reason("warm-up", said, "NOTE")]
 
 
 def _metrics(reading: Reading, found: Sequence[Finding]) -> dict[str, Any]:

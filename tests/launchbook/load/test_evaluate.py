@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from launchbook import load
 from launchbook.errors import ClusterError
 from launchbook.load.result import Result
+from launchbook.load.samples import ALL, Samples
 from launchbook.parameters_file import load as resolve
 from launchbook.words import Status
 
@@ -58,6 +60,17 @@ class FakeRun:
         self.said.append(text)
 
 
+class Held(Samples):
+    """A table in memory, in two parts."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+
+    def frames(self, columns: Sequence[str] = ALL) -> Iterator[pd.DataFrame]:
+        wanted = self.table[[name for name in columns if name in self.table]]
+        yield from (wanted.iloc[: len(wanted) // 2], wanted.iloc[len(wanted) // 2 :])
+
+
 def result(seconds: int = 66, slow: float = 1.0) -> Result:
     """50 VUs with 0.1 s think time against a target that takes about 20 ms."""
     random = np.random.default_rng(1)
@@ -66,7 +79,7 @@ def result(seconds: int = 66, slow: float = 1.0) -> Result:
     table = table.assign(name=np.where(table.index % 3, "agents", "<i>health</i>"), status=200, failed=False, error="")
     table.loc[100 * 400 :: 7, "failed"] = True
     health = pd.DataFrame({"cpu": [0.4] * seconds, "lag": [0.01] * seconds})
-    return Result("locust", "2.47", table, health=health, complete=True, window=(0.0, seconds + 1.0))
+    return Result("locust", "2.47", Held(table), len(table), health=health, complete=True, window=(0.0, seconds + 1.0))
 
 
 TARGET = {"where": "pod", "way": "the Service's own name", "url": "http://api.ns.svc"}

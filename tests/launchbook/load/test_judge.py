@@ -12,6 +12,7 @@ from launchbook.errors import ParametersError
 from launchbook.load import judge
 from launchbook.load.figures import figures
 from launchbook.load.judge import Plan
+from launchbook.load.result import Result
 from launchbook.load.tally import Tally
 from launchbook.thresholds import parse
 from launchbook.words import Status
@@ -32,10 +33,10 @@ def health(cpu: float = 0.4, lag: float = 0.01) -> pd.DataFrame:
 
 
 def reasons(frame: pd.DataFrame, plan: Plan = PLAN, asked: Any = THRESHOLDS, **changed: Any) -> tuple[str, list[Any]]:
-    given = {"health": health(), "cores": 1.0, "complete": True, **changed}
+    result = Result("locust", **{"health": health(), "complete": True, **changed})
     tally = Tally.of(frame)
     found = judge.findings(tally, asked)
-    told = [*judge.invalid(tally, given.pop("health"), plan, asked, **given), *judge.reasons(tally, plan, found)]
+    told = judge.reasons(tally, plan, asked, found, result.sender)
     return judge.outcome(tally.count, told, found), told
 
 

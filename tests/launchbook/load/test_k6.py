@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from launchbook.load import csvs, stream
 from launchbook.load.act import choose
 from launchbook.load.engine import source
 from launchbook.load.k6 import K6, find
 from launchbook.load.locust import Locust
-from launchbook.load.samples import BadSamples, from_k6
+from launchbook.load.samples import COLUMNS, BadSamples
 from launchbook.parameters import Load
 
 HEAD = (
@@ -42,29 +43,38 @@ def packed(*rows: str) -> bytes:
     return gzip.compress((HEAD + "".join(rows)).encode())
 
 
-def test_requests_are_read_with_when_they_were_sent() -> None:
+SUMMARY = {"metrics": {"http_reqs": {"values": {"count": 2}}}}
+
+
+def left(folder: Path, data: bytes, summary: Any = None, engine: K6 | None = None) -> Any:
+    """What a k6 left that wrote these."""
+    (folder / "samples.csv.gz").write_bytes(data)
+    (folder / "summary.json").write_text(json.dumps(SUMMARY if summary is None else summary))
+    return (engine or K6(load(), "http://x")).left(folder)
+
+
+def test_requests_are_read_with_when_they_were_sent(tmp_path: Path) -> None:
     """k6 stamps the end of a request; other metrics are left out."""
     data = packed(
         request(2_000_000, 500.0), "vus,2000000,4.000000,,,,,,,,,\n", request(2_000_000, 250.0, 503, 1, name="b"),
         request(3_000_000, 0.0, 0, 1, "dial: connection refused"),
     )  # fmt: skip
-    table = from_k6(data)
-    assert table.to_dict("list") == {
+    assert left(tmp_path, data).whole()[list(COLUMNS)].to_dict("list") == {
         "start": [1.5, 1.75, 3.0], "ms": [500.0, 250.0, 0.0], "name": ["a", "b", "a"], "status": [200, 503, 0],
         "failed": [False, True, True], "error": ["", "status 503", "dial: connection refused"],
     }  # fmt: skip
 
 
-def test_a_killed_k6_leaves_what_was_written() -> None:
+def test_a_killed_k6_leaves_what_was_written(tmp_path: Path) -> None:
     """The request whose last row is missing goes; rows that don't pair up are no samples."""
     whole = packed(*[request(1_000_000 + n, 5.0) for n in range(2000)])
-    assert 0 < len(from_k6(whole[: len(whole) // 2])) < 2000
+    assert 0 < len(left(tmp_path, whole[: len(whole) // 2]).whole()) < 2000
     with pytest.raises(BadSamples, match="4 durations and 0 answers"):
-        from_k6(packed(*["http_req_duration,1,1.0,,,,,,,,,\n"] * 4))
+        left(tmp_path, packed(*["http_req_duration,1,1.0,,,,,,,,,\n"] * 4)).whole()
     with pytest.raises(BadSamples, match="can't be read"):
-        from_k6(gzip.compress(b"no,such,columns\n1,2,3\n"))
+        left(tmp_path, gzip.compress(b"no,such,columns\n1,2,3\n")).whole()
     with pytest.raises(BadSamples, match="left no samples"):
-        from_k6(b"")
+        left(tmp_path, b"")
 
 
 @pytest.mark.parametrize(
@@ -76,14 +86,11 @@ def test_a_killed_k6_leaves_what_was_written() -> None:
         ({}, ["truncated"]),
     ],
 )  # fmt: skip
-def test_the_summary_must_agree_with_the_samples(summary: Any, ids: list[str]) -> None:
+def test_the_summary_must_agree_with_the_samples(tmp_path: Path, summary: Any, ids: list[str]) -> None:
     """Lost samples and dropped iterations are reasons against the result."""
-    outputs = {
-        "samples.csv.gz": packed(request(1_000_000, 5.0), request(2_000_000, 5.0)),
-        "summary.json": json.dumps(summary).encode(),
-    }
-    _, doubts = K6(load(), "http://x").read(outputs)
-    assert [one.id for one in doubts] == ids
+    found = left(tmp_path, packed(request(1_000_000, 5.0), request(2_000_000, 5.0)), summary)
+    assert len(found.whole()) == 2
+    assert [one.id for one in found.doubts] == ids
 
 
 def test_health_is_made_from_the_clock_and_the_ticks() -> None:
@@ -202,22 +209,42 @@ def test_the_wrapper_sends_nothing_where_k6_can_not_be_driven(
     assert not (tmp_path / "sent").exists()
 
 
-def test_a_body_that_lacks_something_makes_its_request_a_failed_one() -> None:
+CHECK = "checks,{},{},,,,,,,{},,\n"
+BODY = {"requests": [{"name": "a", "path": "/a", "expect_body": {"contains": "x"}}]}
+
+
+def test_a_body_that_lacks_something_makes_its_request_a_failed_one(tmp_path: Path) -> None:
     """k6's check is a row of its own: the last request of that name before it fails, no other."""
-    check = "checks,{},{},,,,,,,{},,\n"
     data = packed(
-        request(1_000_000, 5.0, name="a"), check.format(1_000_100, "0.000000", "a"),
-        request(2_000_000, 5.0, name="a"), check.format(2_000_100, "1.000000", "a"),
+        request(1_000_000, 5.0, name="a"), CHECK.format(1_000_100, "0.000000", "a"),
+        request(2_000_000, 5.0, name="a"), CHECK.format(2_000_100, "1.000000", "a"),
         request(2_500_000, 5.0, name="b"), request(3_000_000, 5.0, name="a"),
-        check.format(3_000_050, "0.000000", "a"), request(3_000_090, 9.0, name="a"),
+        CHECK.format(3_000_050, "0.000000", "a"), request(3_000_090, 9.0, name="a"),
     )  # fmt: skip
-    engine = K6(
-        load(scenario={"requests": [{"name": "a", "path": "/a", "expect_body": {"contains": "x"}}]}), "http://x"
-    )
-    samples, _ = engine.read({"samples.csv.gz": data})
+    samples = left(tmp_path, data, engine=K6(load(scenario=BODY), "http://x")).whole()
     ended = (samples["start"] + samples["ms"] / 1000).round(3)
     assert set(ended[samples["failed"]]) == {1.0, 3.0}
     assert set(samples.loc[samples["failed"], "error"]) == {"body: is not as expected"}
+
+
+def test_a_check_may_stand_in_the_block_after_its_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever blocks end, each failed check fails one request; one whose request is not there is said."""
+    rows = [
+        request(1_000_000 + 100_000 * n, 5.0) + CHECK.format(1_000_100 + 100_000 * n, f"{n % 3 > 0:f}", "a")
+        for n in range(300)
+    ]  # fmt: skip
+    engine = K6(load(scenario=BODY), "http://x")
+    for size in (500, 1000, 5000, 1 << 20):
+        monkeypatch.setattr(csvs, "_PARSE", size)
+        monkeypatch.setattr(stream, "_BLOCK", size // 3)
+        monkeypatch.setattr(stream, "_READ", size // 9)
+        found = left(tmp_path, packed(*rows), engine=engine)
+        samples = found.whole()
+        assert samples["failed"].tolist() == [n % 3 == 0 for n in range(300)]
+        assert "belong to no request" not in str(found.doubts)
+    found = left(tmp_path, packed(*rows, CHECK.format(999_000, "0.000000", "a")), engine=engine)
+    assert found.whole()["failed"].sum() == 100
+    assert "1 failed checks belong to no request that was written." in str(found.doubts)
 
 
 def test_a_script_of_the_users_own_is_run_in_place_of_ours(tmp_path: Path) -> None:
@@ -234,12 +261,10 @@ def test_a_script_of_the_users_own_is_run_in_place_of_ours(tmp_path: Path) -> No
         f"http_req_duration,{n},5.0,,a,200,{url}\nhttp_req_failed,{n},0,,a,200,{url}\n"
         for n, url in ((1, "http://api.ns.svc/x"), (2, "http://other/x"))
     )
-    outputs = {
-        "samples.csv.gz": gzip.compress((head + rows).encode()),
-        "summary.json": b'{"metrics": {"http_reqs": {"count": 2}}}',
-    }
-    _, doubts = engine.read(outputs)
-    assert [(one.id, one.message) for one in doubts] == [
+    summary = {"metrics": {"http_reqs": {"count": 2}}}
+    found = left(tmp_path, gzip.compress((head + rows).encode()), summary, engine)
+    assert len(found.whole()) == 2
+    assert [(one.id, one.message) for one in found.doubts] == [
         ("elsewhere", "The script sent requests to http://other, which is not http://api.ns.svc.")
     ]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from launchbook.load import csvs, stream
+from launchbook.load.gathering import counted
 from launchbook.load.locust import Locust
 from launchbook.load.samples import BadSamples
 from launchbook.parameters import Load
@@ -59,14 +62,64 @@ def test_a_process_that_never_said_that_it_was_whole_is_lost() -> None:
     assert two.lost([{"worker": 0, "whole": True}, {"worker": 0, "whole": True}, {"worker": 1, "whole": False}]) == said
 
 
-def test_samples_of_a_lost_process_are_missed() -> None:
+def test_samples_of_a_lost_process_are_missed(tmp_path: Path) -> None:
     """What there is counts, with the reason why it is not all."""
-    data = gzip.compress(b"start,ms,name,status,failed,error\n2.0,1.0,a,200,0,\n1.0,1.0,a,500,1,status 500\n")
-    samples, doubts = engine(cpu="2").read({"samples-1.csv.gz": data})
-    assert samples["start"].tolist() == [1.0, 2.0]
-    assert [one.message for one in doubts] == ["Of 1 of 2 processes there are no samples."]
-    with pytest.raises(BadSamples):
-        engine(cpu="2").read({})
+    (tmp_path / "samples-1.csv.gz").write_bytes(packed("1.0,1.0,a,200,0,\n", "2.0,1.0,a,500,1,status 500\n"))
+    left = engine(cpu="2").left(tmp_path)
+    assert left.whole()["start"].tolist() == [1.0, 2.0]
+    assert [one.message for one in left.doubts] == ["Of 1 of 2 processes there are no samples."]
+    (tmp_path / "samples-1.csv.gz").write_bytes(b"")
+    with pytest.raises(BadSamples, match="left no samples"):
+        engine(cpu="2").left(tmp_path)
+
+
+HEAD = "start,ms,name,status,failed,error\n"
+
+
+def packed(*rows: str) -> bytes:
+    return gzip.compress((HEAD + "".join(rows)).encode())
+
+
+def test_a_killed_process_leaves_its_whole_lines(tmp_path: Path) -> None:
+    """Of a gzip stream that was cut off, up to the last line that is whole; foreign files are no samples."""
+    path = tmp_path / "samples-0.csv.gz"
+    data = packed(*[f"{n},5.0,a,200,0,\n" for n in range(5000)])
+    path.write_bytes(data[: len(data) // 2])
+    left = engine().left(tmp_path)
+    table = left.whole()
+    assert 0 < len(table) < 5000
+    assert table["start"].tolist() == list(range(len(table)))
+    assert left.doubts == []
+    path.write_bytes(packed("1,5.0,a,200,0,\n", "2,5.0\n"))
+    assert (len(left.whole()), [one.message for one in left.doubts]) == (
+        1,
+        ["1 lines of the generator's samples can't be read."],
+    )
+    for broken, said in ((b"a,b\n1,2\n", "can't be read"), (b"\x1f\x8b\x08\x00broken", "left no samples")):
+        path.write_bytes(broken)
+        with pytest.raises(BadSamples, match=said):
+            left.whole()
+
+
+def test_processes_are_put_together_in_the_order_of_their_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Part by part; and a clock that ran back in one of them is seen in the whole, though the other's did not."""
+    monkeypatch.setattr(csvs, "_PARSE", 2000)
+    monkeypatch.setattr(stream, "_BLOCK", 700)
+    monkeypatch.setattr(stream, "_READ", 200)
+    steady = [f"{n / 10:.3f},5.0,a,200,0,\n" for n in range(0, 6000, 2)]
+    jumped = [f"{n / 10 - (90 if n > 3000 else 0):.3f},5.0,b,200,0,\n" for n in range(1, 6000, 2)]
+    straight = [f"{n / 10:.3f},5.0,b,200,0,\n" for n in range(1, 6000, 2)]
+    for other, back in ((straight, 0.0), (jumped, 90.0)):
+        (tmp_path / "samples-0.csv.gz").write_bytes(packed(*steady))
+        (tmp_path / "samples-1.csv.gz").write_bytes(packed(*other))
+        left = engine(cpu="2").left(tmp_path)
+        table = left.whole()
+        assert sorted(table["start"]) == sorted(float(line.partition(",")[0]) for line in steady + other)
+        assert table["start"].is_monotonic_increasing == (back == 0.0)
+        assert len(list(left.frames())) > 10
+        assert counted(left)[0].back == pytest.approx(back, abs=0.3)
 
 
 def test_master_and_workers_of_several_pods() -> None:

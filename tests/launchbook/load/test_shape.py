@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,8 @@ def samples(seconds: int = 300, rate: int = 200, ms: Any = None, failed: Any = N
 def told(frame: pd.DataFrame, plan: Plan | None = CLOSED, asked: Any = None) -> list[tuple[str, str, str]]:
     tally, thresholds = Tally.of(frame), parse(asked or ASKED)
     found = judge.findings(tally, thresholds)
-    reasons = [
-        *doubts.clock(tally, None), *doubts.of_samples(tally, plan, thresholds), *judge.reasons(tally, plan, found)
-    ]  # fmt: skip
+    plan = plan and replace(plan, duration=tally.seconds)
+    reasons = judge.reasons(tally, plan, thresholds, found)
     return [(r.makes, r.id, r.message) for r in reasons]
 
 
@@ -122,7 +122,7 @@ def test_a_minute_that_breaks_fails_its_threshold_and_no_waiver_can_bound_it() -
     frame = samples(1800, ms=lambda s, ms: np.where((s >= 600) & (s < 660), 20 * ms, ms))
     tally = Tally.of(frame)
     found = judge.findings(tally, parse(ASKED))
-    reasons = judge.reasons(tally, CLOSED, found)
+    reasons = judge.reasons(tally, replace(CLOSED, duration=1800.0), parse(ASKED), found)
     outcome = judge.outcome(tally.count, reasons, found)
     checks = judge.thresholds(found, outcome, CLOSED, {}, reasons)
     assert outcome == "FAIL"

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from launchbook.load import intervals
 from launchbook.load.buckets import BUCKETS, RELATIVE_ERROR, backfilled, bucket, middle, quantile
+from launchbook.load.exact import ordered
 from launchbook.load.figures import trend
-from launchbook.load.tally import Tally, merged, of_part, ordered
+from launchbook.load.gathering import counted
+from launchbook.load.parquet import Parquet
+from launchbook.load.tally import Tally, merged, of_part
 from launchbook.load.windows import cut
 
 ROW = st.tuples(
@@ -87,8 +90,9 @@ def test_a_file_is_counted_as_the_table_in_it(tmp_path: Path) -> None:
     table["error"] = np.where(table["failed"], "status 500", "")
     pq.write_table(pa.Table.from_pandas(table), tmp_path / "samples.parquet", row_group_size=7000)
     kept = table[table["start"] >= table["start"].min() + 30]
-    found = Tally.of_parquet(tmp_path / "samples.parquet", warmup=30.0)
+    found, whole = counted(Parquet(tmp_path / "samples.parquet"), warmup=30.0)
     assert content(found) == content(Tally.of(kept))
+    assert content(whole) == content(Tally.of(table))
     assert trend(found, ["p(95)"])["p(95)"].value == pytest.approx(np.percentile(kept["ms"], 95), rel=1e-12)
 
 
