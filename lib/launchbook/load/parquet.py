@@ -49,8 +49,16 @@ class Parquet(Samples):
     def __init__(self, path: Path) -> None:
         self.path = path
         with pq.ParquetFile(path) as file:
-            schema, told = file.schema_arrow, (file.metadata.metadata or {}).get(_KEY)
+            self._check(file.schema_arrow)
+            self._names, told = file.schema_arrow.names, (file.metadata.metadata or {}).get(_KEY)
             self._earliest = _earliest(file)
+        try:
+            self.about = None if told is None else _ABOUT.validate_json(told)
+        except ValidationError as error:
+            raise ValueError(f"what it says of itself (metadata key {_KEY.decode()}) can't be read: {error}") from None
+
+    @staticmethod
+    def _check(schema: pa.Schema) -> None:
         if missing := {"start", "ms", "failed"} - set(schema.names):
             raise KeyError(", ".join(sorted(missing)))
         for name, kinds in (("start", "number"), ("ms", "number"), ("failed", "number or boolean")):
@@ -59,11 +67,6 @@ class Parquet(Samples):
                 pa.types.is_integer(kind) or pa.types.is_floating(kind) or (name == "failed" and kind == pa.bool_())
             ):
                 raise ValueError(f"its column {name} is {kind}; a {kinds} was expected.")
-        self._names = schema.names
-        try:
-            self.about = None if told is None else _ABOUT.validate_json(told)
-        except ValidationError as error:
-            raise ValueError(f"what it says of itself (metadata key {_KEY.decode()}) can't be read: {error}") from None
 
     def frames(self, columns: Sequence[str] = ALL) -> Iterator[pd.DataFrame]:
         wanted = [name for name in columns if name in self._names]
@@ -88,8 +91,6 @@ def _told(batch: pa.RecordBatch) -> pd.DataFrame:
 
 def _earliest(file: pq.ParquetFile) -> float | None:
     """When the first request was sent, by the file's own statistics; None where it has none."""
-    if "start" not in file.schema_arrow.names:
-        return None
     place = file.schema_arrow.names.index("start")
     found = [file.metadata.row_group(n).column(place).statistics for n in range(file.num_row_groups)]
     if all(one is not None and one.has_min_max for one in found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 
@@ -104,6 +105,7 @@ class Result:
             self.samples = Parquet(path)
         except OSError as error:
             self.complete = False
-            self.fail(f"The samples can't be written as Parquet ({error.strerror or error}); they stay as they came.")
+            why = os.strerror(error.errno) if error.errno else str(error)
+            self.fail(f"The samples can't be written as Parquet ({why}); they stay as they came.")
             self.count = sum(len(part) for part in left.frames(("start",)))
             self.samples, self.reasons = left, left.doubts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tables import InParts
 
 from launchbook import load
 from launchbook.errors import ClusterError
 from launchbook.load.result import Result
-from launchbook.load.samples import ALL, Samples
 from launchbook.parameters_file import load as resolve
 from launchbook.words import Status
 
@@ -60,17 +59,6 @@ class FakeRun:
         self.said.append(text)
 
 
-class Held(Samples):
-    """A table in memory, in two parts."""
-
-    def __init__(self, table: pd.DataFrame) -> None:
-        self.table = table
-
-    def frames(self, columns: Sequence[str] = ALL) -> Iterator[pd.DataFrame]:
-        wanted = self.table[[name for name in columns if name in self.table]]
-        yield from (wanted.iloc[: len(wanted) // 2], wanted.iloc[len(wanted) // 2 :])
-
-
 def result(seconds: int = 66, slow: float = 1.0) -> Result:
     """50 VUs with 0.1 s think time against a target that takes about 20 ms."""
     random = np.random.default_rng(1)
@@ -79,7 +67,9 @@ def result(seconds: int = 66, slow: float = 1.0) -> Result:
     table = table.assign(name=np.where(table.index % 3, "agents", "<i>health</i>"), status=200, failed=False, error="")
     table.loc[100 * 400 :: 7, "failed"] = True
     health = pd.DataFrame({"cpu": [0.4] * seconds, "lag": [0.01] * seconds})
-    return Result("locust", "2.47", Held(table), len(table), health=health, complete=True, window=(0.0, seconds + 1.0))
+    return Result(
+        "locust", "2.47", InParts(table, 10_000), len(table), health=health, complete=True, window=(0.0, seconds + 1.0)
+    )
 
 
 TARGET = {"where": "pod", "way": "the Service's own name", "url": "http://api.ns.svc"}

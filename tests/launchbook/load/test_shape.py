@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tables import InParts
 
 from launchbook.load import doubts, judge
+from launchbook.load.gathering import counted
 from launchbook.load.judge import Plan
 from launchbook.load.tally import Tally
 from launchbook.thresholds import parse
@@ -31,7 +33,14 @@ def samples(seconds: int = 300, rate: int = 200, ms: Any = None, failed: Any = N
 
 
 def told(frame: pd.DataFrame, plan: Plan | None = CLOSED, asked: Any = None) -> list[tuple[str, str, str]]:
-    tally, thresholds = Tally.of(frame), parse(asked or ASKED)
+    """What a table says in memory, which is what it says read in parts."""
+    said = _told(Tally.of(frame), plan, asked)
+    assert said == _told(counted(InParts(frame, 7919))[0], plan, asked)
+    return said
+
+
+def _told(tally: Tally, plan: Plan | None, asked: Any) -> list[tuple[str, str, str]]:
+    thresholds = parse(asked or ASKED)
     found = judge.findings(tally, thresholds)
     plan = plan and replace(plan, duration=tally.seconds)
     reasons = judge.reasons(tally, plan, thresholds, found)
