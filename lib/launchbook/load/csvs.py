@@ -13,7 +13,9 @@ from pyarrow import csv
 from launchbook.load.stream import Stream
 from launchbook.load.tally import coded
 
-_PARSE = 16 << 20  # bytes parsed at once
+_PARSE = 16 << 20  # bytes parsed at once, of a few columns among many
+_PARSE_OWN = 4 << 20  # bytes parsed at once, where all of it is kept
+_SORTED = 32  # blocks that wait to be parsed: little is left of each
 _NEWLINE, _H = ord("\n"), ord("h")
 _SAID = {"0": 0, "1": 1, "false": 0, "true": 1, "0.0": 0, "1.0": 1}
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -37,16 +39,17 @@ class Lines:
         self.broken = 0
         self._stream, self._types = stream, types
         self._sort = sort or (lambda block, _: {next(iter(types)): block})
+        self._most, self._ahead = (_PARSE, _SORTED) if sort else (_PARSE_OWN, 1)
 
     def frames(self) -> Iterator[dict[str, pd.DataFrame]]:
         """kind -> its next lines, of all kinds together some MiB; a number that is none is missing. Raises OSError."""
         kept: dict[str, list[bytes]] = {kind: [] for kind in self._types}
         size = 0
-        for block in self._stream.each(self._sorted):
+        for block in self._stream.each(self._sorted, self._ahead):
             for kind, lines in block.items():
                 kept[kind].append(lines)
                 size += len(lines)
-            if size >= _PARSE:
+            if size >= self._most:
                 yield {kind: self._frame(kind, b"".join(parts)) for kind, parts in kept.items()}
                 kept, size = {kind: [] for kind in self._types}, 0
         if size:

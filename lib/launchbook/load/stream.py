@@ -12,7 +12,7 @@ from isal import igzip_lib, isal_zlib
 
 T = TypeVar("T")
 _READ = 1 << 16  # bytes of the file
-_AHEAD = 16  # blocks
+_UNPACKED = 4  # blocks that wait, at most
 _HEAD = 1 << 16  # bytes unpacked
 _BLOCK = 1 << 20  # bytes unpacked
 
@@ -34,11 +34,11 @@ class Stream:
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole lines, unpacked while those before are used. Raises OSError."""
-        return _ahead(self._lines())
+        return _ahead(self._lines(), _UNPACKED)
 
-    def each(self, made: Callable[[bytes], T]) -> Iterator[T]:
-        """What is made of each block, while those before are used."""
-        return _ahead(map(made, self.blocks()))
+    def each(self, made: Callable[[bytes], T], many: int) -> Iterator[T]:
+        """What is made of each block, while those before are used; so many wait, at most."""
+        return _ahead(map(made, self.blocks()), many)
 
     def _lines(self) -> Iterator[bytes]:
         kept: list[bytes | memoryview] = []
@@ -78,10 +78,10 @@ class Stream:
             self.cut = packed and not unpack.eof
 
 
-def _ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, some of them made before they are asked for, in a thread of its own."""
+def _ahead(items: Iterator[T], many: int) -> Iterator[T]:
+    """The same items, so many of them made before they are asked for, in a thread of its own."""
     with ThreadPoolExecutor(1) as maker:
-        coming = deque(maker.submit(next, items, None) for _ in range(_AHEAD))
+        coming = deque(maker.submit(next, items, None) for _ in range(many))
         try:
             while (item := coming.popleft().result()) is not None:
                 coming.append(maker.submit(next, items, None))

@@ -105,7 +105,7 @@ def test_processes_are_put_together_in_the_order_of_their_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Part by part; and a clock that ran back in one of them is seen in the whole, though the other's did not."""
-    monkeypatch.setattr(csvs, "_PARSE", 2000)
+    monkeypatch.setattr(csvs, "_PARSE_OWN", 2000)
     monkeypatch.setattr(stream, "_BLOCK", 700)
     monkeypatch.setattr(stream, "_READ", 200)
     steady = [f"{n / 10:.3f},5.0,a,200,0,\n" for n in range(0, 6000, 2)]
