@@ -6,19 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
-from bench.row import Row
+from bench.row import Row, middle
 from launchbook.folder import RunFolder
 from launchbook.load import here
 from launchbook.load.locust import Locust
@@ -30,6 +29,7 @@ RATE, P95 = 0.02, 0.10  # by which a run under the runbook may differ from the e
 WRITING = 0.03  # of the rate, that writing samples may cost
 PAIRS = 5
 SECONDS = 6
+T = TypeVar("T")
 _NULL = Path(here.__file__).with_name("null.py")
 _LISTENER = "@events.request.add_listener\ndef _seen("
 PLAIN = """
@@ -133,19 +133,27 @@ def _counted(engine: Locust, text: str) -> float:
         return float(stats.loc[stats["Name"] == "Aggregated", "Requests/s"].iloc[0])
 
 
+def _alternating(ours: Callable[[], T], theirs: Callable[[], T], n: int) -> tuple[T, T]:
+    """(ours, theirs), one right after the other; which goes first alternates, so that a drift of the machine cancels."""
+    if n % 2:
+        second = theirs()
+        return ours(), second
+    return ours(), theirs()
+
+
 def rows() -> list[Row]:
-    """Medians of pairs, one run right after the other."""
+    """The median of pairs, one run right after the other."""
     with _target(str(_NULL), "0") as url:
         one, two = (_engine(url, vus=64, think_time=0, processes=n) for n in (1, 2))
         text = one.files("")["generator.py"]
         silent = text.replace(_LISTENER, "def _seen(")
         assert text != silent
         saturated = [(_counted(two, text), _counted(one, PLAIN)) for _ in range(3)]
-        written = [(_counted(one, text), _counted(one, silent)) for _ in range(PAIRS)]
+        written = [_alternating(lambda: _counted(one, text), lambda: _counted(one, silent), n) for n in range(PAIRS)]
     # Against a target that does nothing, the p95 would be the scheduler's alone.
     with _target("-m", "bench.load_engine", "serve") as url:
         steady = _engine(url, vus=20, think_time=0.05, processes=1)
-        pairs = [(_under_the_runbook(steady), _alone(steady)) for _ in range(PAIRS)]
+        pairs = [_alternating(lambda: _under_the_runbook(steady), lambda: _alone(steady), n) for n in range(PAIRS)]
     rate, p95 = ([(ours[n], alone[n]) for ours, alone in pairs] for n in (0, 1))
     alone = "the same engine alone"
     return [
@@ -159,7 +167,7 @@ def rows() -> list[Row]:
 def _row(
     work: str, pairs: list[tuple[float, float]], unit: str, peer: str, limit: float, *, at_least: bool = False
 ) -> Row:
-    measured, against = (statistics.median(side) for side in zip(*pairs, strict=True))
+    measured, against = middle(pairs)
     return Row(work, measured, against, unit, peer, limit, at_least)
 
 

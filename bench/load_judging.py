@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ import pyarrow.parquet as pq
 from isal import igzip
 from pyarrow import csv
 
-from bench.row import Row
+from bench.row import Row, middle
 from launchbook import load
 from launchbook.load.kept import Kept
 from launchbook.load.locust import Locust
@@ -145,7 +144,7 @@ def _csv(path: Path) -> Row:
         took.append((time.monotonic() - began, ours))
         judged = json.loads(text)["metrics"]["http_req_duration"]["values"]["p(95)"]
         assert abs(judged - theirs) < 1e-6 * theirs
-    peer, own = (statistics.median(side) for side in zip(*took, strict=True))
+    peer, own = middle(took)
     work = f"{LINES / 1e6:g} million lines of k6's csv.gz judged, all of it: times as fast"
     return Row(work, peer, own, peer="pandas.read_csv and quantile is measured", limit=FASTER, at_least=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 COLUMNS = ("work", "measured", "against", "ratio", "limit")
@@ -43,3 +44,8 @@ class Row:
 
     def _text(self, value: float) -> str:
         return f"{value:.0f} {self.unit}" if value >= 100 else f"{value:.3g} {self.unit}"
+
+
+def middle(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The pair (measured, against) with the median ratio: medians of each side would mix pairs of other moments."""
+    return sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 import marshal
+import os
 import resource
 import sys
 from typing import Any, BinaryIO
@@ -18,6 +19,9 @@ from typing import Any, BinaryIO
 import histogram  # type: ignore[import-not-found,unused-ignore]
 
 HEAD = "start,ms,name,status,failed,error\n"
+_LINE = "%.3f,%.3f,%s,%d,%s\n"
+_FIELDS = 5  # start, ms, name, status, and whether it failed and why as one text
+_GOOD = "0,"
 DISK = 74  # exit code where samples can't be written: EX_IOERR of sysexits.h
 
 
@@ -35,20 +39,16 @@ def write(batches: BinaryIO, path: str) -> tuple[int, bool]:
             if batch is None:
                 return written, True
             told, flat = batch
-            rows = list(zip(*[iter(flat)] * 5, strict=True))
-            file.write("".join([_line(row) for row in rows]))
+            count = len(flat) // _FIELDS
+            # One formatting of all is twice as fast as one for each.
+            file.write(_LINE * count % tuple(flat))
             file.flush()
-            written += len(rows)
-            failed = sum(1 for row in rows if row[4])
+            written += count
+            failed = count - flat[4::_FIELDS].count(_GOOD)
             cpu, busy = _cpu() - busy, _cpu()
             if told:
                 told["cpu"] = round(told["cpu"] + cpu / told.pop("passed"), 4)
-                _say(**told, requests=len(rows), failed=failed, hist=histogram.count(row[1] for row in rows))
-
-
-def _line(row: tuple[Any, ...]) -> str:
-    start, ms, name, status, error = row
-    return f"{start:.3f},{ms:.3f},{name},{status},{int(bool(error))},{error}\n"
+                _say(**told, requests=count, failed=failed, hist=histogram.count(flat[1::_FIELDS]))
 
 
 def _cpu() -> float:
@@ -63,6 +63,7 @@ def _say(**told: Any) -> None:
 if __name__ == "__main__":
     import signal
 
+    os.nice(10)  # rows can wait in the pipe, requests can't
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # sent to the whole group; the end of the input is what counts
     worker = int(sys.argv[2])
     try:
