@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench.row import Row
+from bench.row import Row, middle
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,6 +24,11 @@ ROOT = Path(__file__).parents[2]
 def test_a_figure_beside_its_limit(row: Row, kept: bool, cells: tuple[str, ...]) -> None:
     """Less is better unless the row says otherwise; a figure that misses its limit says so."""
     assert (row.kept, row.cells()) == (kept, cells)
+
+
+def test_the_pair_in_the_middle_is_one_of_them() -> None:
+    """By its ratio: a pair that was measured in a slow moment doesn't lend one of its sides."""
+    assert middle([(10.0, 10.0), (90.0, 100.0), (5.0, 4.0)]) == (10.0, 10.0)
 
 
 def test_an_unknown_subject_is_named() -> None:
