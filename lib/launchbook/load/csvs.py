@@ -42,7 +42,10 @@ class Lines:
         self._most, self._ahead = (_PARSE, _SORTED) if sort else (_PARSE_OWN, 1)
 
     def frames(self) -> Iterator[dict[str, pd.DataFrame]]:
-        """kind -> its next lines, of all kinds together some MiB; a number that is none is missing. Raises OSError."""
+        """kind -> its next lines, of all kinds together some MiB; a number that is none is missing.
+
+        Raises OSError, and ValueError for what is no CSV.
+        """
         kept: dict[str, list[bytes]] = {kind: [] for kind in self._types}
         size = 0
         for block in self._stream.each(self._sorted, self._ahead):
@@ -70,33 +73,43 @@ class Lines:
                 {name: np.empty(0, float if told == NUMBER else object) for name, told in types.items()}
             )
         try:
-            return _columns(self._table(block, types))
-        except pa.ArrowInvalid:  # a number that is none: the block is read as text
-            frame: pd.DataFrame = self._table(block, dict.fromkeys(types, pa.string())).to_pandas()
-            for name, told in types.items():
-                if told == NUMBER:
-                    frame[name] = pd.to_numeric(frame[name], errors="coerce")
-            return frame
+            return _columns(self._table(block, types, 1 << 20))
+        except pa.ArrowException:  # a number that is none, an endless line, no text: read as text, all of it at once
+            pass
+        clean = block.decode("utf-8", "replace").encode()
+        try:
+            frame: pd.DataFrame = self._table(clean, dict.fromkeys(types, pa.string()), len(clean) + 1).to_pandas()
+        except pa.ArrowException as error:
+            raise ValueError(f"its lines are no CSV: {error}") from None
+        for name, told in types.items():
+            if told == NUMBER:
+                frame[name] = pd.to_numeric(frame[name], errors="coerce")
+        return frame
 
-    def _table(self, block: bytes, types: Types) -> pa.Table:
-        before = self.broken
+    def _table(self, block: bytes, types: Types, size: int) -> pa.Table:
+        broken = []
 
-        def broken(row: Any) -> str:
-            self.broken += 1
+        def is_broken(row: Any) -> str:
+            broken.append(row.number)
             return "skip"
 
-        try:
-            return csv.read_csv(
-                pa.BufferReader(block),
-                read_options=csv.ReadOptions(column_names=self.names, block_size=1 << 20),
-                parse_options=csv.ParseOptions(invalid_row_handler=broken),
-                convert_options=csv.ConvertOptions(
-                    include_columns=list(types), column_types=types, strings_can_be_null=False, check_utf8=False
-                ),
-            )
-        except pa.ArrowInvalid:
-            self.broken = before
-            raise
+        table = csv.read_csv(
+            pa.BufferReader(block),
+            read_options=csv.ReadOptions(column_names=self.names, block_size=size),
+            parse_options=csv.ParseOptions(invalid_row_handler=is_broken),
+            convert_options=csv.ConvertOptions(
+                include_columns=list(types), column_types=types, strings_can_be_null=False, check_utf8=False
+            ),
+        )
+        self.broken += len(broken) + _swallowed(block, table.num_rows + len(broken))
+        return table
+
+
+def _swallowed(block: bytes, seen: int) -> int:
+    """How many lines a quote that is never closed has made part of another."""
+    if seen >= block.count(b"\n"):
+        return 0
+    return max(0, sum(1 for line in block.splitlines() if line.strip()) - seen)
 
 
 def _columns(table: pa.Table) -> pd.DataFrame:
@@ -142,9 +155,10 @@ def sorted_lines(block: bytes, kinds: Mapping[str, tuple[bytes, bytes]]) -> Sort
         return {}
     if not len(ends) or ends[-1] != len(letters):
         ends = np.append(ends, len(letters))
-    bounds = np.concatenate([[0], ends]).astype(np.int32)
-    first, tenth = letters[bounds[:-1]], letters[np.minimum(bounds[:-1] + 9, len(letters) - 1)]
-    lines = pa.Array.from_buffers(pa.binary(), len(ends), [None, pa.py_buffer(bounds), pa.py_buffer(block)])
+    bounds = np.concatenate([[0], ends])
+    first, tenth = letters.take(bounds[:-1]), letters.take(bounds[:-1] + 9, mode="clip")
+    places = pa.py_buffer(bounds.astype(np.int32))
+    lines = pa.Array.from_buffers(pa.binary(), len(ends), [None, places, pa.py_buffer(block)])
     tenth[first != _H] = 0
     found = {}
     for kind, (firsts, tenths) in kinds.items():

@@ -46,7 +46,7 @@ class K6Files(Left):
                 for part in bodies.marked(parts, _refused(read)) if self._bodies else parts:
                     count += len(part)
                     yield part[[name for name in columns if name in part]]
-        except (KeyError, OSError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise BadSamples(f"k6's samples can't be read: {error}") from None
         for part in bodies.rest():
             count += len(part)

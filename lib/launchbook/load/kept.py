@@ -32,11 +32,6 @@ class Kept:
         folder.mkdir(parents=True, exist_ok=True)
         self.remove()
 
-    def read(self) -> dict[str, bytes]:
-        """What there is of each file that holds anything."""
-        found = {name: (self.folder / name).read_bytes() for name in self.names if (self.folder / name).exists()}
-        return {name: data for name, data in found.items() if data}
-
     def size(self, name: str) -> int:
         """Bytes."""
         return (self.folder / name).stat().st_size if (self.folder / name).exists() else 0

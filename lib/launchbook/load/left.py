@@ -53,7 +53,7 @@ def _checked(path: Path, table: OwnRows) -> Iterator[pd.DataFrame]:
                     f"the generator's samples can't be read: {path.name} has no {', '.join(sorted(missing))}"
                 )
             yield part.assign(status=part["status"].fillna(0).astype(np.int64))
-    except (KeyError, OSError) as error:
+    except (KeyError, OSError, ValueError) as error:
         raise BadSamples(f"the generator's samples can't be read: {path.name}: {error}") from None
 
 

@@ -60,7 +60,7 @@ def read(path: Path) -> Reading:
             return _parquet(path)
         stream = Stream(path)
         reading = _by_shape(path, stream)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise Foreign(f"{path}: can't be read: {error}") from None
     if stream.cut:
         if not reading.count:

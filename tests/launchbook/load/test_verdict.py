@@ -254,6 +254,12 @@ OWN = "start,ms,name,status,failed,error\n" + "".join(f"{n / 10},5.0,<b>a</b>,20
         (k6_csv(600) + "dropped_iterations,1764028860,7.000000,,,,,,,,,\n", LATENCY, "INVALID", ["7 iterations were dropped: the generator could not keep its rate."]),
         (k6_csv(600, name="<script>alert(1)</script>"), LATENCY, "PASS", []),
         (OWN, LATENCY, "PASS", []),
+        (OWN.replace("\n", "\r\n"), LATENCY, "PASS", []),
+        (OWN + "\n\n", LATENCY, "PASS", []),
+        (OWN.replace(",<b>", ',"<b>', 1), LATENCY, "INVALID", ["result: "]),
+        (OWN.encode() + b"\xff\xfe,5,a\x80,200,0,\n", LATENCY, "INVALID", ["1 rows have no time, or a duration that is negative or no number."]),
+        (OWN.encode() + b"\xff\xfe,5,\x80\n", LATENCY, "INVALID", ["result: 1 lines are no samples; the file may be cut off."]),
+        (OWN + "9" * 3_000_000 + ",5.0,a,200,0,\n", LATENCY, "INVALID", ["1 rows have no time, or a duration that is negative or no number."]),
         (b"\x1f\x8b\x08\x00broken", None, "INVALID", ["result: its gzip stream holds nothing that can be read."]),
         (b"PAR1broken", None, "INVALID", ["result: is no whole Parquet file of samples: "]),
         ("a,b\n1,2\n", None, "INVALID", ["result: is no load result. Expected k6's summary or "]),
@@ -264,6 +270,7 @@ OWN = "start,ms,name,status,failed,error\n" + "".join(f"{n / 10},5.0,<b>a</b>,20
         (own(slow={"type": "trend", "values": {"avg": 1, "max": 2, "p(95)": 2}, "thresholds": {"p(95)<5": {"ok": True}}}), None, "PASS", []),
     ],
 )  # fmt: skip
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pyarrow's, of bytes that are no text
 def test_anyones_result(tmp_path: Path, data: Any, scenario: str | None, outcome: str, reasons: list[str]) -> None:
     """Each shape that k6, Locust and the runbook write, whole and broken, with the exact words."""
     found, _ = verdict(tmp_path, data, scenario)
