@@ -11,6 +11,7 @@ from typing import TypeVar
 from isal import igzip_lib, isal_zlib
 
 T = TypeVar("T")
+_LARGE = 30 << 20  # bytes: just below the most that glibc learns from
 _READ = 1 << 16  # bytes of the file
 _UNPACKED = 4  # blocks that wait, at most
 _HEAD = 1 << 16  # bytes unpacked
@@ -34,6 +35,9 @@ class Stream:
 
     def blocks(self) -> Iterator[bytes]:
         """Blocks of whole lines, unpacked while those before are used. Raises OSError."""
+        # glibc gives each large block back to the kernel and asks anew, until it has seen a larger one freed
+        # (mallopt(3), M_MMAP_THRESHOLD): unpacking would spend as long on page faults as on its work.
+        bytes(_LARGE)
         return _ahead(self._lines(), _UNPACKED)
 
     def each(self, made: Callable[[bytes], T], many: int) -> Iterator[T]:
