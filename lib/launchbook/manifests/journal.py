@@ -5,7 +5,6 @@ Secrets' values are never written: a Secret that was changed can't be restored f
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +49,7 @@ class Journal:
         self._keep()
 
     def _keep(self) -> None:
-        # A line a step: it is written anew with every phase, and json takes ten times as long to indent.
-        steps = ",\n".join(f"{json.dumps(name)}: {json.dumps(step)}" for name, step in self._steps.items())
-        self._run.evidence(FILE, f'{{"cluster": {json.dumps(self._cluster)}, "steps": {{\n{steps}\n}}}}\n')
+        self._run.evidence(FILE, {"cluster": self._cluster, "steps": self._steps})
 
 
 def _entry(step: Step) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from types import SimpleNamespace
 from typing import Any
@@ -120,15 +119,11 @@ class Cluster:
 def run(cluster: Cluster, approved: str | None = None, interactive: bool = False) -> Any:
     """Of a protected environment."""
     kept: dict[str, Any] = {}
-
-    def keep(name: str, data: Any) -> None:
-        kept[name] = json.loads(data) if isinstance(data, str) else data
-
     given = SimpleNamespace(namespaces=("s",), cluster_objects=(), force=(), approved_plan=approved)
     return SimpleNamespace(
         cluster=cluster, parameters=SimpleNamespace(manifests=given, cluster=SimpleNamespace(protected=True)),
         interactive=interactive, allowed=lambda act: True, require=lambda act: None,
-        evidence=keep, read=kept.get, progress=lambda *_: None, kept=kept,
+        evidence=kept.__setitem__, read=kept.get, progress=lambda *_: None, kept=kept,
     )  # fmt: skip
 
 
