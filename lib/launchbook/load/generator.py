@@ -9,6 +9,7 @@ Before anything else the latency floor is measured against the null target at NU
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import marshal
 import os
@@ -26,7 +27,7 @@ import bodies  # type: ignore[import-not-found,unused-ignore]
 import gevent
 import locust
 from gevent.event import Event
-from locust import LoadTestShape, constant, constant_throughput, events
+from locust import LoadTestShape, constant, events
 from locust.contrib.fasthttp import FastHttpSession, FastHttpUser
 from locust.event import EventHook
 from locust.runners import MasterRunner, WorkerRunner
@@ -61,19 +62,44 @@ def _header(name: str, value: Any) -> str:
     return str(value["prefix"] + found)
 
 
+class _Arrivals:
+    """The moments at which one user of an open loop sends, so that all users together send evenly spaced.
+
+    Users that all began at once would send in bursts, and a target that takes the rate would queue all the same. Of
+    the moments that passed while a user waited for an answer it makes up for the last; those before are gone, as
+    iterations that k6 drops.
+    """
+
+    numbers = itertools.count()  # of this process's users
+    begin = 0.0  # on the monotonic clock
+    worker = 0
+
+    def __init__(self) -> None:
+        self.every = SCENARIO["vus"] / SCENARIO["rate"]
+        place = next(self.numbers) * SCENARIO["processes"] + self.worker
+        self.due = self.begin + (place / SCENARIO["rate"]) % self.every - self.every
+
+    def pause(self) -> float:
+        """Seconds until the next moment."""
+        late = time.monotonic() - self.due
+        self.due += self.every * max(1, int(late / self.every))
+        return max(0.0, self.due - time.monotonic())
+
+
 class User(FastHttpUser):
-    """One virtual user: it picks requests by weight and waits its think time after each."""
+    """One virtual user: it picks requests by weight, and waits its think time after each, or for its next arrival."""
 
     host = SCENARIO["host"]
     connection_timeout = SCENARIO["request_timeout"]
     network_timeout = SCENARIO["request_timeout"]
     max_redirects = 0
     insecure = False  # a certificate that k6 would refuse is refused here, too
-    wait_time = (
-        constant_throughput(SCENARIO["rate"] / SCENARIO["vus"])
-        if SCENARIO["rate"]
-        else constant(SCENARIO["think_time"])
-    )
+    wait_time = (lambda user: user.arrivals.pause()) if SCENARIO["rate"] else constant(SCENARIO["think_time"])
+
+    def on_start(self) -> None:
+        if SCENARIO["rate"]:
+            self.arrivals = _Arrivals()
+            gevent.sleep(self.arrivals.pause())
 
 
 def _request(one: dict[str, Any]) -> Any:
@@ -268,6 +294,7 @@ def _begin(environment: Any, **_: Any) -> None:
     gc.freeze()
     gevent.spawn(_watch_the_clock)
     worker = None if isinstance(runner, MasterRunner) else getattr(runner, "worker_index", 0)
+    _Arrivals.begin, _Arrivals.worker = time.monotonic(), worker or 0
     _reporter.append(gevent.spawn(_report, runner, worker))
 
 

@@ -23,7 +23,8 @@ def samples(seconds: int, ms: Any, rate: int = 10, seed: int = 1) -> Tally:
 def memory(mib: Any, seconds: int = 7200, noise: float = 2.0) -> pd.DataFrame:
     second = np.arange(0.0, seconds, 15)
     given = mib(second / 3600) + np.random.default_rng(2).normal(0, noise, len(second))
-    return pd.DataFrame({"second": second, "namespace": "n", "pod": "p", "memory": given * 2**20})
+    frame = pd.DataFrame({"second": second, "namespace": "n", "pod": "p", "memory": given * 2**20})
+    return frame.assign(restarts=0, ended="")
 
 
 STEADY = samples(7200, lambda s: 40 + 0 * s)
