@@ -20,8 +20,8 @@ from launchbook.words import Check, Status
 
 FACTOR = 1.5
 _AGAIN = 2  # times that each end of the bracket must have been seen, and a step that can't be believed
-_NOT_KEPT = "rate-not-kept"
-_GENERATORS = {"generator-saturated", "generator-unseen", _NOT_KEPT}
+_USERS = {"rate-not-kept", "omitted"}  # the users all waited: for a slow target, or since they were too few
+_GENERATORS = {"generator-saturated", "generator-unseen", *_USERS}
 Said = Literal["found", "bound not found", "not even the first", "can't tell"]
 
 
@@ -98,7 +98,7 @@ def seen(rate: float, sent: float, found: Sequence[Finding], reasons: Sequence[R
     broke = [f for f in found if f.status is Status.FAIL]
     against = [r.message for r in reasons if r.makes == "FAIL"]
     # A target that is too slow keeps the users busy, so that they send less: it breaks with even less than was planned.
-    slow = bool(broke) and {r.id for r in bad} == {_NOT_KEPT}
+    slow = bool(bad) and bool(broke) and {r.id for r in bad} <= _USERS
     if bad and not slow:
         why = " ".join(r.message for r in bad)
         return Step(rate, None, why, sent, all(r.id in _GENERATORS for r in bad))
@@ -141,7 +141,7 @@ def decide(steps: Sequence[Step], *, first: float, most: float, within: float) -
     if low is None:
         return _below_the_first(high, torn, times)
     if not torn and high - low > within * low:
-        return Next(round((low + high) / 2, 3))
+        return Next((low + high) / 2)
     for end in (high, low):
         if times[end] < _AGAIN:
             return Next(end)
@@ -182,7 +182,7 @@ def _upwards(low: float | None, torn: Sequence[float], times: dict[float, int], 
     """Nothing has broken for good yet."""
     top = max([*torn, *([] if low is None else [low])])
     if top < most:
-        return Next(round(min(top * FACTOR, most), 3))
+        return Next(min(top * FACTOR, most))
     if torn or low is None:
         return Answer("can't tell", low, None, f"No rate up to {most:g} requests/s broke twice.{_inside(torn)}")
     if times[low] < _AGAIN:

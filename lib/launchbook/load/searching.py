@@ -10,6 +10,7 @@ from launchbook.errors import ParametersError
 from launchbook.load import judge
 from launchbook.load.act import choose, deliver, keep
 from launchbook.load.capacity import Answer, Next, Step, decide, most_steps, seen, unfit, users
+from launchbook.load.figures import sending
 from launchbook.load.plan import planned
 from launchbook.load.result import Result
 from launchbook.load.samples import measured
@@ -131,7 +132,8 @@ def _try(run: Run, target: dict[str, Any], rate: float, number: int) -> Tried:
     tally = Tally.of(measured(result.samples, given.warmup))
     found = judge.findings(tally, thresholds)
     reasons = worth(result, tally, planned(step.scenario), thresholds, found)
-    sent = tally.count / tally.seconds if tally.seconds else 0.0
+    count, seconds = sending(tally, given.duration)
+    sent = count / seconds if seconds else 0.0
     answered = (tally.count - tally.failed) / tally.seconds if tally.seconds else 0.0
     return Tried(seen(rate, sent, found, reasons), answered, found, result.folder)
 
