@@ -81,7 +81,7 @@ def test_a_slow_api(faulty: Any, judged: Any) -> None:
     faulty(FAULT_LATENCY_MS="600")
     checks = judged({})
     assert bad(checks) == {("B.threshold", DURATION): "FAIL", ("B.threshold", RATE): "FAIL"}
-    status, measured, because = checks["B.threshold", DURATION]
+    _, measured, because = checks["B.threshold", DURATION]
     assert measured.startswith("p(95) = 6")
     assert because == "It does not hold."
 

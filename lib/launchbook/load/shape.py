@@ -172,12 +172,12 @@ def _omitted(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reason]
         return []
     for threshold in _percentiles(found, Status.PASS):
         share = (percent(threshold.aggregate) or 0) / 100 * planned / sent if sent else 1.0
-        if share >= 1 or _clearly(threshold, quantile(tally.histogram, share), holds=False):
+        if _clearly(threshold, quantile(tally.histogram, min(1.0, share)), holds=False):
             return [
                 Reason(
                     "omitted",
                     f"{planned - sent:.0f} of {planned:.0f} requests were not sent when they were due, since every user still "
-                    f"waited: as the slowest of all, they would break {threshold.name}.",
+                    f"waited: as slow as the slowest, they would break {threshold.name}.",
                 )
             ]
     return []
