@@ -21,7 +21,7 @@ from launchbook.words import Check, Status
 FACTOR = 1.5
 _AGAIN = 2  # times that each end of the bracket must have been seen, and a step that can't be believed
 _USERS = {"rate-not-kept", "omitted"}  # the users all waited: for a slow target, or since they were too few
-_GENERATORS = {"generator-saturated", "generator-unseen", *_USERS}
+_GENERATORS = {"generator-saturated", "generator-unseen", "generator-floor", *_USERS}
 Said = Literal["found", "bound not found", "not even the first", "can't tell"]
 
 

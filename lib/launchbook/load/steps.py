@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from launchbook.display import Chart, Html, figure, markdown_table, table
+from launchbook.display import Chart, Html, escape_markdown, figure, markdown_table, table
 from launchbook.load.searching import Searched, Tried
 from launchbook.load.terms import amount
 from launchbook.parameters import Load
@@ -73,7 +73,7 @@ def chart(found: Searched | None) -> Chart | Html:
     fig.add_hline(y=1, line_dash="dash", line_color="#b3261e", annotation_text="limit", annotation_position="top right")
     fig.add_vline(x=found.wanted, line_dash="dash", line_color="#5b6470", annotation_text=f"needed {found.wanted:g}/s")
     fig.update_layout(
-        title=f"Capacity: {found.answer.because}", xaxis_title="requests/s planned", yaxis_title="share of the limit",
+        title=f"Capacity: {found.answer.said}", xaxis_title="requests/s planned", yaxis_title="share of the limit",
         height=360, margin={"l": 60, "r": 10, "t": 50, "b": 45},
     )  # fmt: skip
     fig.update_yaxes(rangemode="tozero")
@@ -85,6 +85,6 @@ def section(found: Searched | None) -> str:
     if found is None:
         return ""
     told = f"At least {found.wanted:g} requests/s are needed."
-    said = f"**{found.answer.said}** {found.answer.because} {told}"
+    said = f"**{found.answer.said}** {escape_markdown(found.answer.because)} {told}"
     steps = ["", markdown_table(rows(found)), ""] if found.tried else []
     return "\n".join(["", "## Capacity", "", said, *steps])
