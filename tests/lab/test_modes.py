@@ -107,7 +107,9 @@ def test_an_api_at_its_cpu_limit(faulty: Any, judged: Any) -> None:
     checks = judged({"load.thresholds": asked})
     slow = ("B.threshold", "http_req_duration: p(95)<50")
     assert bad(checks) == {slow: "FAIL"}
-    assert re.search(r"kgents-triad/api-\S+ used 0\.(09|1\d) of the 0\.1 cores that its limit allows\.", checks[slow][2])
+    assert re.search(
+        r"kgents-triad/api-\S+ used 0\.(09|1\d) of the 0\.1 cores that its limit allows\.", checks[slow][2]
+    )
 
 
 def test_an_api_that_leaks(faulty: Any, judged: Any) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import arrivals  # type: ignore[import-not-found,unused-ignore]
 import bodies  # type: ignore[import-not-found,unused-ignore]
 import gevent
 import locust
@@ -45,6 +46,8 @@ _lags: list[float] = []
 _trouble: list[str] = []
 _secrets: list[str] = []
 _over = Event()
+_numbers = itertools.count()  # of the users that this process has started
+_place: dict[str, Any] = {"worker": 0, "begin": 0.0}  # of this process among all; when its load began
 
 
 def _say(**told: Any) -> None:
@@ -62,30 +65,6 @@ def _header(name: str, value: Any) -> str:
     return str(value["prefix"] + found)
 
 
-class _Arrivals:
-    """The moments at which one user of an open loop sends, so that all users together send evenly spaced.
-
-    Users that all began at once would send in bursts, and a target that takes the rate would queue all the same. Of
-    the moments that passed while a user waited for an answer it makes up for the last; those before are gone, as
-    iterations that k6 drops.
-    """
-
-    numbers = itertools.count()  # of this process's users
-    begin = 0.0  # on the monotonic clock
-    worker = 0
-
-    def __init__(self) -> None:
-        self.every = SCENARIO["vus"] / SCENARIO["rate"]
-        place = next(self.numbers) * SCENARIO["processes"] + self.worker
-        self.due = self.begin + (place / SCENARIO["rate"]) % self.every - self.every
-
-    def pause(self) -> float:
-        """Seconds until the next moment."""
-        late = time.monotonic() - self.due
-        self.due += self.every * max(1, int(late / self.every))
-        return max(0.0, self.due - time.monotonic())
-
-
 class User(FastHttpUser):
     """One virtual user: it picks requests by weight, and waits its think time after each, or for its next arrival."""
 
@@ -94,12 +73,15 @@ class User(FastHttpUser):
     network_timeout = SCENARIO["request_timeout"]
     max_redirects = 0
     insecure = False  # a certificate that k6 would refuse is refused here, too
-    wait_time = (lambda user: user.arrivals.pause()) if SCENARIO["rate"] else constant(SCENARIO["think_time"])
+    wait_time = (
+        (lambda user: user.arrivals.pause(time.monotonic())) if SCENARIO["rate"] else constant(SCENARIO["think_time"])
+    )
 
     def on_start(self) -> None:
         if SCENARIO["rate"]:
-            self.arrivals = _Arrivals()
-            gevent.sleep(self.arrivals.pause())
+            place = next(_numbers) * SCENARIO["processes"] + _place["worker"]
+            self.arrivals = arrivals.Arrivals(place, SCENARIO["vus"], SCENARIO["rate"], _place["begin"])
+            gevent.sleep(self.arrivals.pause(time.monotonic()))
 
 
 def _request(one: dict[str, Any]) -> Any:
@@ -294,7 +276,7 @@ def _begin(environment: Any, **_: Any) -> None:
     gc.freeze()
     gevent.spawn(_watch_the_clock)
     worker = None if isinstance(runner, MasterRunner) else getattr(runner, "worker_index", 0)
-    _Arrivals.begin, _Arrivals.worker = time.monotonic(), worker or 0
+    _place.update(worker=worker or 0, begin=time.monotonic())
     _reporter.append(gevent.spawn(_report, runner, worker))
 
 
