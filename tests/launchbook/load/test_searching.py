@@ -224,3 +224,17 @@ def test_reasons_of_a_k6_whose_users_all_waited_are_the_targets(answers: Any, mo
     assert found
     assert found.answer.said == "found"
     assert rates[:4] == [20, 30, 45, 67.5]
+
+
+def test_a_step_that_could_not_be_sent_is_tried_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And then the search ends with the reason; nothing is known of the target."""
+    monkeypatch.setattr(searching, "deliver", lambda run, engine, result: result.fail("The API server is gone."))
+    found = package.search(Run(parameters()), TARGET, sent())  # type: ignore[arg-type]
+    assert found
+    assert (found.answer.said, len(found.tried)) == ("can't tell", 2)
+    assert found.answer.because.startswith(
+        "At 20 requests/s the result could not be believed, 2 times. The API server is gone."
+    )
+    assert package.bound(found).status == "UNKNOWN"
+    assert steps.rows(found)["http_req_duration: p(95)<500"].tolist() == ["-", "-"]
+    assert isinstance(steps.chart(found), Chart)
