@@ -31,7 +31,8 @@ class Usage:
 
     def __init__(self, cluster: Cluster, namespaces: Sequence[str], every: float) -> None:
         self._cluster, self._namespaces, self._every = cluster, namespaces, every
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[tuple[Any, ...]] = []
+        self._newest: dict[Key, tuple[Any, ...]] = {}  # rows with figures: looked at each second, however long it lasts
         self._last: dict[Key, tuple[float, int]] = {}
         self._metrics = True
         self._over = threading.Event()
@@ -52,15 +53,14 @@ class Usage:
 
     def latest(self) -> pd.DataFrame:
         """The last figures of each pod."""
-        last: pd.DataFrame = self.frame().dropna(subset=["memory"]).groupby(["namespace", "pod"], as_index=False).last()
-        return last
+        return pd.DataFrame(list(self._newest.values()), columns=COLUMNS)
 
     def _run(self) -> None:
         over = False
         while True:
             try:
                 self._read()
-                self.problem = "" if len(self.latest()) else "the cluster has no CPU and memory of these pods yet"
+                self.problem = "" if self._newest else "the cluster has no CPU and memory of these pods yet"
             except ClusterError as error:
                 self.problem = f"CPU and memory of the pods are left out: {error}"
             if over:
@@ -80,8 +80,9 @@ class Usage:
             if known and known[1] == restarts and (key not in found or second <= known[0]):
                 continue
             self._last[key] = (second if key in found else 0.0, restarts)
-            values = (second, *key, cpu, memory, limit(pod), restarts, ended)
-            self._rows.append(dict(zip(COLUMNS, values, strict=True)))
+            self._rows.append((second, *key, cpu, memory, limit(pod), restarts, ended))
+            if key in found:
+                self._newest[key] = self._rows[-1]
 
     def _figures(self, pods: Sequence[Mapping[str, Any]]) -> Figures:
         first = ""
