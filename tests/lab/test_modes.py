@@ -132,7 +132,7 @@ def test_what_an_api_takes_at_most(faulty: Any, judged: Any, tmp_path: Path) -> 
             "load.scenario.duration": "3s", "load.scenario.warmup": "1s", "load.scenario.vus": 1,
             "load.thresholds": {"http_req_duration": ["p(95)<300"], "http_req_failed": ["rate<0.01"]},
             "load.capacity": {
-                "first": 32, "most": 64, "at_least": 20, "duration": "5s", "warmup": "1s", "within": 0.5,
+                "first": 32, "most": 64, "at_least": 20, "duration": "4s", "warmup": "1s", "within": 0.5,
             },
         }
     )  # fmt: skip
