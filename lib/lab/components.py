@@ -260,6 +260,7 @@ def _kubelet(site: Site, etc: Path, machine: Machine) -> Component:
         f"--node-ip={address}",
         "--root-dir=/var/lib/kubelet",
         "--cert-dir=/var/lib/kubelet/pki",
+        "--housekeeping-interval=1s",  # or what pods use is 10 to 30 s old, longer than most tests here
     )
     return replace(kubelet, retries=4)  # it ends when it is ready before containerd is
 

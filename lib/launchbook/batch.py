@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import launchbook.render as rendering
 from launchbook.errors import LaunchbookError, ParametersError
 from launchbook.folder import RunFolder
+from launchbook.load.searching import foretold
 from launchbook.mend import mend
 from launchbook.parameters_file import Resolved
 from launchbook.record import Log, write_evidence
@@ -63,6 +64,7 @@ def run_batch(
     OSError where the run folder can't be written any more: what had been written stays, and says INCOMPLETE.
     """
     parse(resolved.environment.load.thresholds)
+    foretold(resolved.environment.load)
     if cluster is not None:
         manifests = resolved.environment.manifests
         rendering.render(manifests.path, allow_remote=manifests.allow_remote, most=rendering.MOST_APPLIED)

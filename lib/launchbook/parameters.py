@@ -217,16 +217,55 @@ class Scenario(Model):
     stages: tuple[Stage, ...] = ()
     request_timeout: Seconds = 10.0  # s
 
+    @property
+    def seconds(self) -> float:
+        """How long it is sent, the warm-up included."""
+        return sum(stage.duration for stage in self.stages) or self.warmup + self.duration
+
     @model_validator(mode="after")
     def _something_is_measured(self) -> Scenario:
         if bool(self.requests) == bool(self.script):
             raise ValueError("needs `requests:`, or `script:` for one of k6's own, and not both")
         if self.script and (self.rate or self.stages):
             raise ValueError("rate and stages are the script's own where there is one")
-        whole = sum(stage.duration for stage in self.stages)
-        if self.stages and whole <= self.warmup:
-            raise ValueError(f"the stages take {whole:g} s, which the warm-up of {self.warmup:g} s leaves nothing of")
+        if self.stages and self.seconds <= self.warmup:
+            raise ValueError(
+                f"the stages take {self.seconds:g} s, which the warm-up of {self.warmup:g} s leaves nothing of"
+            )
         return self
+
+
+class Capacity(Model):
+    """How much the target takes: the scenario's requests in an open loop, raised until a threshold breaks.
+
+    Rates are requests/s. Each step is a load of its own, with as many virtual users as a target would keep busy that
+    takes twice as long as the thresholds allow.
+    """
+
+    first: float = Field(10.0, gt=0)  # requests/s of the first step
+    most: float = Field(gt=0)  # requests/s that may be sent at all
+    at_least: float | None = Field(None, gt=0)  # requests/s that it must take; None: what the thresholds ask for
+    duration: Seconds = Field(30.0, ge=2)  # s, of the measured part of a step
+    warmup: Seconds = 5.0  # s, of each step, left out of its figures
+    within: float = Field(0.10, ge=0.01, le=0.5)  # the bracket that ends the search, as a share of the rate that held
+    deadline: Seconds = 900.0  # s, after which no further step begins
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Capacity:
+        if self.first > self.most:
+            raise ValueError(f"first, {self.first:g} requests/s, is above most, {self.most:g}")
+        if self.at_least is not None and self.at_least > self.most:
+            raise ValueError(
+                f"at_least, {self.at_least:g} requests/s, is above most, {self.most:g}: it could not be shown"
+            )
+        return self
+
+
+class Soak(Model):
+    """From when a load counts as a soak, in which latency, errors and the pods' memory must not grow."""
+
+    shortest: Seconds = Field(1800.0, ge=30)  # s; in a shorter load a slope says more of the warm-up than of a leak
+    every: Seconds = Field(15.0, ge=1)  # s, between two readings of the pods' CPU and memory
 
 
 class Target(Model):
@@ -270,6 +309,8 @@ class Load(Model):
     scenario: Scenario
     engine: Literal["auto", "k6", "locust"] = "auto"
     generator: Generator = Generator()
+    capacity: Capacity | None = None  # None: how much the target takes is not searched for
+    soak: Soak = Soak()
     thresholds: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
         {
             "http_reqs": ("rate>=100",),
@@ -294,6 +335,8 @@ class Load(Model):
                         f"header {name} of request {one.name!r} names an environment variable, which would stand in the "
                         f"pod for all to read; write `{name}: {{secret: name/key}}`"
                     )
+        if self.capacity and self.scenario.script:
+            raise ValueError("capacity sends scenario.requests; a script has a rate of its own")
         if self.scenario.script and self.engine == "locust":
             raise ValueError("scenario.script is for k6; engine locust needs scenario.requests")
         if self.generator.pods > 1 and here:
@@ -367,6 +410,18 @@ class Environment(Model):
     confirm: str | None = None  # the environment's name, typed, where the cluster is protected
 
     @model_validator(mode="after")
+    def _load_fits_its_track(self) -> Environment:
+        capacity = self.load.capacity.deadline if self.load.capacity else 0.0
+        whole = self.logs.idle_window + self.load.scenario.seconds + capacity
+        if "load" in self.allow and whole > self.track_deadline:
+            searched = f", {capacity:g} s of it load.capacity.deadline" if capacity else ""
+            raise ValueError(
+                f"the load takes {whole:g} s{searched}, and track_deadline ends it after {self.track_deadline:g} s; write "
+                f"`track_deadline: {whole + 300:.0f}s`"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _edges_are_unique(self) -> Environment:
         names = [edge.name for edge in self.isolation.edges]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -389,6 +444,8 @@ KNOBS: dict[str, dict[str, str]] = {
         "duration": "load.scenario.duration",
         "think_time": "load.scenario.think_time",
         "rate": "load.scenario.rate",
+        "capacity_first": "load.capacity.first",
+        "capacity_most": "load.capacity.most",
     },
     "logs": {
         "detection_and_response": "logs.detection_and_response",

@@ -84,7 +84,9 @@ def flatten(data: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def _put(data: dict[str, Any], dotted: str, value: Any) -> None:
     *parents, last = dotted.split(".")
     for name in parents:
-        data = data.setdefault(name, {})
+        if data.get(name) is None:  # as a run's frozen parameters have a section that nobody wrote
+            data[name] = {}
+        data = data[name]
     data[last] = value
 
 

@@ -83,3 +83,44 @@ def test_an_answer_carries_the_id_that_is_in_the_log(
 
     asyncio.run(middleware.Requests(fine)({"type": "http", "path": "/v1/agents", "method": "GET"}, None, send))
     assert headers == [(b"x-request-id", json.loads(capsys.readouterr().out)["id"].encode())]
+
+
+@pytest.mark.parametrize(("workers", "most"), [(0, 5), (2, 2)])
+def test_so_many_wait_at_a_time(
+    middleware: ModuleType, monkeypatch: pytest.MonkeyPatch, workers: int, most: int
+) -> None:
+    """Of five requests at once; all are answered."""
+    at_once: list[int] = []
+    waiting = 0
+
+    async def sleep(seconds: float, real: Any = asyncio.sleep) -> None:
+        nonlocal waiting
+        waiting += 1
+        at_once.append(waiting)
+        await real(0)
+        waiting -= 1
+
+    monkeypatch.setattr(middleware.asyncio, "sleep", sleep)
+    found: list[int] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            found.append(message["status"])
+
+    async def run() -> None:
+        app = middleware.Faults(fine, 0, 40, workers=workers)
+        await asyncio.gather(
+            *(app({"type": "http", "path": "/v1/agents", "method": "GET"}, None, send) for _ in range(5))
+        )
+
+    asyncio.run(run())
+    assert max(at_once) == most
+    assert found == [200] * 5
+
+
+def test_each_request_leaves_so_much_behind(middleware: ModuleType) -> None:
+    """None of a probe."""
+    app = middleware.Faults(fine, 0, 0, leak_kib=6)
+    statuses(app, "/v1/agents", 3)
+    statuses(app, "/health", 3)
+    assert [len(one) for one in app._kept] == [6144] * 3

@@ -48,6 +48,15 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert load(write(tmp_path, GOOD)).environment.manifests.path == tmp_path / "sys/manifests"
 
 
+def test_a_search_for_the_capacity_can_be_asked_for_in_a_notebook(tmp_path: Path) -> None:
+    """Of a run's frozen parameters, too, which say that nobody asked for one."""
+    (tmp_path / "frozen.yaml").write_text(load(write(tmp_path, GOOD)).to_yaml())
+    for path in (tmp_path / "here.yaml", tmp_path / "frozen.yaml"):
+        capacity = load(path, {"load.capacity.most": 500.0}).environment.load.capacity
+        assert capacity is not None
+        assert (capacity.first, capacity.most) == (10.0, 500.0)
+
+
 def test_what_is_frozen_reads_back_the_same(tmp_path: Path) -> None:
     """A run's parameters.yaml is the environment, whole."""
     resolved = load(write(tmp_path, GOOD))
@@ -67,6 +76,13 @@ def test_what_is_frozen_reads_back_the_same(tmp_path: Path) -> None:
         ("  title: T\n", "", "here.yaml:12: launch.title is required and missing"),
         ("allow: [apply]", "allow: [apply]\nallow: [load]", "here.yaml:3: allow stands here and in line 2"),
         ("allow: [apply]", "allow: [apply", "is not YAML"),
+        ("    duration: 1m30s", "  capacity: {first: 1, mots: 5}", "here.yaml:11: unknown parameter 'load.capacity.mots'; did you mean 'most'?"),
+        ("    duration: 1m30s", "  capacity: {first: 1}", "here.yaml:11: load.capacity.most is required and missing"),
+        ("    duration: 1m30s", "  capacity: {first: 9, most: 5}", "here.yaml:11: load.capacity: first, 9 requests/s, is above most, 5"),
+        ("    duration: 1m30s", "  capacity: {first: 1, most: 5, at_least: 6}", "here.yaml:11: load.capacity: at_least, 6 requests/s, is above most, 5: it could not be shown"),
+        ("    duration: 1m30s", "  capacity: {most: 50, duration: 1s}", "here.yaml:11: load.capacity.duration: Input should be greater than or equal to 2"),
+        ("    duration: 1m30s", "  soak: {shortest: 10s}", "here.yaml:11: load.soak.shortest: Input should be greater than or equal to 30"),
+        ("allow: [apply]", "allow: [load]\ntrack_deadline: 60s", "here: the load takes 105 s, and track_deadline ends it after 60 s; write `track_deadline: 405s`"),
         (GOOD, "- a\n", "here.yaml:1: an environment is a YAML mapping"),
     ],
 )  # fmt: skip

@@ -10,10 +10,24 @@ from typing import Any
 
 _FROM = {
     "act": ("execute",),
+    "climbing": ("climb",),
     "charts": ("Moments", "distribution", "errors", "heat", "latency", "throughput"),
     "result": ("Result",),
+    "searching": ("Searched", "search"),
     "show": ("document", "results"),
-    "steps": ("Judged", "checks", "drift", "evaluate", "moments", "show_floor", "show_target", "target", "write"),
+    "steps": (
+        "Judged",
+        "bound",
+        "checks",
+        "drift",
+        "evaluate",
+        "moments",
+        "show_floor",
+        "show_plan",
+        "show_target",
+        "target",
+        "write",
+    ),
 }
 _MODULES = {name: module for module, names in _FROM.items() for name in names}
 

@@ -46,16 +46,21 @@ def execute(run: Run, target: dict[str, Any]) -> Result:
         _send(run, engine, result)
     except ClusterError as error:
         _add(result, error)
+    keep(run, result)
+    return result
+
+
+def keep(run: Run, result: Result) -> None:
+    """Writes what was measured as evidence, into the result's folder, where its samples are already."""
     if result.samples is None:
-        run.evidence("load/samples.parquet", empty())
-    run.evidence("load/health.parquet", result.health)
-    run.evidence("load/processes.parquet", result.processes)
-    run.evidence("load/floor.json", dict(result.floor or {}))
+        run.evidence(f"{result.folder}/samples.parquet", empty())
+    run.evidence(f"{result.folder}/health.parquet", result.health)
+    run.evidence(f"{result.folder}/processes.parquet", result.processes)
+    run.evidence(f"{result.folder}/floor.json", dict(result.floor or {}))
     if result.usage:
-        run.evidence("load/pods.parquet", result.usage.frame())
+        run.evidence(f"{result.folder}/pods.parquet", result.usage.frame())
     if result.kept and isinstance(result.samples, Parquet) and result.count:
         result.kept.remove()
-    return result
 
 
 def choose(load: Load, url: str) -> Engine | str:
@@ -98,22 +103,27 @@ def _followers(run: Run) -> Followers:
 
 
 def _send(run: Run, engine: Engine, result: Result) -> None:
-    scenario, namespaces = run.parameters.load.scenario, run.parameters.manifests.namespaces
-    whole = sum(s.duration for s in scenario.stages) or scenario.warmup + scenario.duration
-    place = _place(run.parameters.load)
-    result.usage = Usage(run.cluster, namespaces)
-    with _followers(run) as followers, result.usage:
-        try:
-            place.send(run, engine, whole, result)
-        except (ClusterError, BadSamples) as error:
-            _add(result, error)
-            _rescue(engine, result)
+    namespaces = run.parameters.manifests.namespaces
+    with _followers(run) as followers:
+        deliver(run, engine, result)
         unfollowed = followers.unfollowed(namespaces, RUN_LABEL)
     result.log_problem = "; ".join([*followers.problems, *unfollowed]) or None
     first, last = (followers.second(moment) for moment in result.window)
     counted = followers.frame()
     during = counted[(counted["second"] >= math.ceil(first)) & (counted["second"] < math.floor(last))]
     run.evidence("logs/load.parquet", during.reset_index(drop=True))
+
+
+def deliver(run: Run, engine: Engine, result: Result) -> None:
+    """Sends an engine's scenario from where parameters say, and fills `result`; a failure becomes its problem."""
+    place, scenario = _place(run.parameters.load), engine.load.scenario
+    result.usage = Usage(run.cluster, run.parameters.manifests.namespaces, run.parameters.load.soak.every)
+    with result.usage:
+        try:
+            place.send(run, engine, scenario.seconds, result)
+        except (ClusterError, BadSamples) as error:
+            _add(result, error)
+            _rescue(engine, result)
 
 
 def _place(load: Load) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from launchbook.load import intervals
 from launchbook.load.buckets import quantile
-from launchbook.load.figures import percent
+from launchbook.load.figures import percent, sending
 from launchbook.load.tally import Tally
 from launchbook.load.terms import Finding, Plan, Reason, Sender
 from launchbook.thresholds import Threshold
@@ -17,7 +17,7 @@ from launchbook.words import Status
 
 _BUSY = 0.9  # of its CPU limit (or of one core, which is all that one Python process can use)
 _LATE = 0.1  # s, by which the generator's own clock may wake late in its worst seconds
-_WHOLE = 0.95  # of the planned time, and of an open loop's planned rate
+WHOLE = 0.95  # of the planned time, and of an open loop's planned rate
 _SEEN = 0.8  # of the measured seconds, in which the generator must have told of itself
 _HOLE = 2.0  # s, past the wait that is planned, in which nothing is sent and no answer is waited for
 _BACK = 60.0  # s, by which an order in time may be off before it is the clock that is
@@ -78,7 +78,7 @@ def of_samples(tally: Tally, plan: Plan | None, thresholds: Sequence[Threshold])
 
 def short(seconds: float, plan: Plan) -> list[Reason]:
     """Less than was planned."""
-    if seconds >= _WHOLE * plan.duration:
+    if seconds >= WHOLE * plan.duration:
         return []
     return [Reason("truncated", f"The samples cover {seconds:.1f} s of the {plan.duration:g} s planned.")]
 
@@ -156,8 +156,8 @@ def vus_too_few(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reas
 
 def _rate_not_kept(tally: Tally, plan: Plan) -> list[Reason]:
     """An open loop that falls behind has become a closed one: it no longer sees how slow the target is."""
-    count, seconds = tally.count, tally.seconds
-    if plan.rate is None or seconds <= 0 or count / seconds >= _WHOLE * plan.rate:
+    count, seconds = sending(tally, plan.duration) if plan.steady else (tally.count, tally.seconds)
+    if plan.rate is None or seconds <= 0 or count / seconds >= WHOLE * plan.rate:
         return []
     return [
         Reason(

@@ -13,6 +13,7 @@ from launchbook.load.exact import ordered
 from launchbook.load.tally import Tally
 from launchbook.thresholds import Threshold
 
+_SECONDS = 3  # fewer whole ones say less of a rate than count and time do
 TRENDS = ("avg", "min", "med", "max", "p(90)", "p(95)", "p(99)")
 
 
@@ -77,6 +78,18 @@ def per_second(tally: Tally) -> np.ndarray:
     if not len(keys) or keys[-1] - keys[0] > 40_000_000:  # a year: the clock is no clock
         return np.empty(0, np.int64)
     return np.bincount(keys - keys[0], tally.second.values).astype(np.int64)
+
+
+def sending(tally: Tally, duration: float) -> tuple[int, float]:
+    """(requests sent, in how many seconds) of a load that was to last `duration`: whole seconds alone.
+
+    The wait for the last answers is no time of sending; the time in which nothing was sent any more, is.
+    """
+    counts = per_second(tally)[1:-1]
+    if len(counts) < _SECONDS:
+        return tally.count, tally.seconds
+    unsent = tally.first + duration - (int(tally.second.keys[-1]) + 1)
+    return int(counts.sum()), len(counts) + max(0.0, unsent)
 
 
 def trend(tally: Tally, aggregates: Sequence[str], *, good: bool = False) -> dict[str, Figure]:

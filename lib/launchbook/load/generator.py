@@ -9,6 +9,7 @@ Before anything else the latency floor is measured against the null target at NU
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import marshal
 import os
@@ -22,11 +23,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import arrivals  # type: ignore[import-not-found,unused-ignore]
 import bodies  # type: ignore[import-not-found,unused-ignore]
 import gevent
 import locust
 from gevent.event import Event
-from locust import LoadTestShape, constant, constant_throughput, events
+from locust import LoadTestShape, constant, events
 from locust.contrib.fasthttp import FastHttpSession, FastHttpUser
 from locust.event import EventHook
 from locust.runners import MasterRunner, WorkerRunner
@@ -45,6 +47,8 @@ _lags: list[float] = []
 _trouble: list[str] = []
 _secrets: list[str] = []
 _over = Event()
+_numbers = itertools.count()  # of the users that this process has started
+_place: dict[str, Any] = {"worker": 0, "begin": 0.0}  # of this process among all; when its load began
 
 
 def _say(**told: Any) -> None:
@@ -63,7 +67,7 @@ def _header(name: str, value: Any) -> str:
 
 
 class User(FastHttpUser):
-    """One virtual user: it picks requests by weight and waits its think time after each."""
+    """One virtual user: it picks requests by weight, and waits its think time after each, or for its next arrival."""
 
     host = SCENARIO["host"]
     connection_timeout = SCENARIO["request_timeout"]
@@ -71,10 +75,14 @@ class User(FastHttpUser):
     max_redirects = 0
     insecure = False  # a certificate that k6 would refuse is refused here, too
     wait_time = (
-        constant_throughput(SCENARIO["rate"] / SCENARIO["vus"])
-        if SCENARIO["rate"]
-        else constant(SCENARIO["think_time"])
+        (lambda user: user.arrivals.pause(time.monotonic())) if SCENARIO["rate"] else constant(SCENARIO["think_time"])
     )
+
+    def on_start(self) -> None:
+        if SCENARIO["rate"]:
+            place = next(_numbers) * SCENARIO["processes"] + _place["worker"]
+            self.arrivals = arrivals.Arrivals(place, SCENARIO["vus"], SCENARIO["rate"], _place["begin"])
+            gevent.sleep(self.arrivals.pause(time.monotonic()))
 
 
 def _request(one: dict[str, Any]) -> Any:
@@ -273,6 +281,7 @@ def _begin(environment: Any, **_: Any) -> None:
     gc.freeze()
     gevent.spawn(_watch_the_clock)
     worker = None if isinstance(runner, MasterRunner) else getattr(runner, "worker_index", 0)
+    _place.update(worker=worker or 0, begin=time.monotonic())
     _reporter.append(gevent.spawn(_report, runner, worker))
 
 

@@ -40,7 +40,7 @@ def send(run: Run, engine: Engine, whole: float, result: Result) -> None:
     """
     secrets = _secrets(engine)
     _answers(engine, result)
-    result.kept = Kept(run.files.evidence / "load", engine.outputs)
+    result.kept = Kept(run.files.evidence / result.folder, engine.outputs)
     with tempfile.TemporaryDirectory(prefix="launchbook-load-") as folder:
         for name, text in engine.files(str(result.kept.folder)).items():
             Path(folder, name).write_text(text, encoding="utf-8")

@@ -36,7 +36,7 @@ def send(run: Run, engine: Engine, whole: float, result: Result) -> None:
     """
     assert isinstance(engine, Locust)
     given, cluster = run.parameters.load.generator, run.cluster
-    result.kept = Kept(run.files.evidence / "load", engine.outputs)
+    result.kept = Kept(run.files.evidence / result.folder, engine.outputs)
     ensure_namespace(cluster, given.namespace)
     run.at_exit(lambda: _clean_up(run))
     try:

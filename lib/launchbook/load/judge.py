@@ -9,7 +9,7 @@ import pandas as pd
 
 from launchbook.load import doubts, floor, shape
 from launchbook.load.figures import figures, trend
-from launchbook.load.soak import LONG, Slope
+from launchbook.load.soak import LONG, Slope, lasting
 from launchbook.load.tally import Tally
 from launchbook.load.terms import Finding, Outcome, Plan, Reason, Sender, amount, interval
 from launchbook.thresholds import Threshold
@@ -88,7 +88,7 @@ def validity(result: Outcome, reasons: Sequence[Reason], count: int, problem: st
     if result == "NO DATA":
         because = f"NO DATA: {problem or 'no request was measured.'}"
         return Check("B.validity", "load", Status.UNKNOWN, "0 samples", expected, because, evidence)
-    notes = "".join(f" {r.message}" for r in reasons if r.makes == "NOTE")
+    notes = "".join(f" {r.message}" for r in reasons if r.makes == "NOTE" and not r.about)
     if result == "INVALID":
         because = f"INVALID: {' '.join(r.message for r in reasons if r.makes == 'INVALID')}"
         return Check("B.validity", "load", Status.UNKNOWN, f"{count} samples", expected, because, evidence)
@@ -100,19 +100,14 @@ def validity(result: Outcome, reasons: Sequence[Reason], count: int, problem: st
 def thresholds(
     found: Sequence[Finding], result: Outcome, plan: Plan, errors: Mapping[str, int], reasons: Sequence[Reason] = ()
 ) -> list[Check]:
-    """B.threshold, one for each. errors: kind of error -> how many; reasons: one that makes a threshold FAIL is said there."""
+    """B.threshold, one for each. errors: kind of error -> how many; reasons: what speaks of one threshold is said there."""
     return [
-        _threshold(
-            one, result, plan, errors, [r for r in reasons if r.makes == "FAIL" and r.about == one.threshold.name]
-        )
-        for one in found
+        _threshold(one, result, plan, errors, [r for r in reasons if r.about == one.threshold.name]) for one in found
     ]
 
 
-def _threshold(
-    one: Finding, result: Outcome, plan: Plan, errors: Mapping[str, int], against: Sequence[Reason]
-) -> Check:
-    threshold = one.threshold
+def _threshold(one: Finding, result: Outcome, plan: Plan, errors: Mapping[str, int], about: Sequence[Reason]) -> Check:
+    threshold, against = one.threshold, [r for r in about if r.makes == "FAIL"]
     measured = "not measured"
     if one.figure is not None:
         bounds = interval(threshold, one.figure)
@@ -136,7 +131,8 @@ def _threshold(
         return say(Status.PASS, f"It holds.{near}{_floor(threshold, plan)}")
     told = ", ".join(f"{n} x {kind}" for kind, n in sorted(errors.items(), key=lambda pair: -pair[1])[:3])
     why = f" Errors: {told}." if threshold.metric == "http_req_failed" and told else ""
-    return say(one.status, f"It does not hold.{near}{why}")
+    notes = "".join(f" {r.message}" for r in about if r.makes == "NOTE")
+    return say(one.status, f"It does not hold.{near}{why}{notes}")
 
 
 def _floor(threshold: Threshold, plan: Plan) -> str:
@@ -148,17 +144,20 @@ def _floor(threshold: Threshold, plan: Plan) -> str:
     )
 
 
-def soak(slopes: Sequence[Slope], result: Outcome, seconds: float) -> Check:
-    """B.soak. seconds: measured. NA for a run that is too short to be one."""
+def soak(slopes: Sequence[Slope], result: Outcome, seconds: float, shortest: float = LONG, unread: str = "") -> Check:
+    """B.soak. NA for a run that is too short to be one.
+
+    seconds: measured; shortest: s, from which a load is a soak; unread: why there is no memory of pods, where there is none
+    """
     expected = "no growth of latency, errors or memory"
     evidence = ("evidence/load/samples.parquet",)
-    measured = f"{seconds / 60:.0f} minutes, {len(slopes)} figures"
+    measured = f"{lasting(seconds)}, {len(slopes)} figures"
 
     def say(status: Status, because: str) -> Check:
         return Check("B.soak", "load", status, measured, expected, because, evidence)
 
-    if seconds < LONG:
-        return say(Status.NA, f"Growth is judged in runs of {LONG / 60:.0f} minutes or more.")
+    if seconds < shortest:
+        return say(Status.NA, f"Growth is judged in runs of {lasting(shortest)} or more.")
     if result in ("INVALID", "NO DATA"):
         return say(Status.UNKNOWN, f"The result is {result}, so what grew in it says nothing of the target.")
     growing = [s for s in slopes if s.trend == "grows"]
@@ -168,7 +167,8 @@ def soak(slopes: Sequence[Slope], result: Outcome, seconds: float) -> Check:
     if unsure:
         return say(Status.UNKNOWN, " ".join(f"{s.name}: can't tell yet, {s.because}" for s in unsure))
     if not any(s.unit == "MiB" for s in slopes):
-        return say(Status.UNKNOWN, "Latency and errors do not grow; the pods' memory was not read.")
+        why = f": {unread}" if unread else "."
+        return say(Status.UNKNOWN, f"Latency and errors do not grow; the pods' memory was not read{why}")
     return say(Status.PASS, "Nothing grows by more than would matter.")
 
 

@@ -159,7 +159,7 @@ def _summed(count: int, summary: Path) -> list[Reason]:
         doubts.append(Reason("truncated", f"k6 sent {sent} requests, and {count} samples were written."))
     if dropped:
         lost = f"{dropped} iterations were dropped: there was no free VU for them, so the rate was not kept."
-        doubts.append(Reason("generator-saturated", lost))
+        doubts.append(Reason("rate-not-kept", lost))
     return doubts
 
 

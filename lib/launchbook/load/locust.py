@@ -33,7 +33,7 @@ for attempt in range(5):
         print(error, flush=True); time.sleep(1)
 sys.exit(1)
 """
-_BESIDE = ("generator.py", "bodies.py", "histogram.py", "null.py", "writer.py")
+_BESIDE = ("generator.py", "arrivals.py", "bodies.py", "histogram.py", "null.py", "writer.py")
 _EACH = 1000  # requests/s that one process sends with room to spare
 PORT = 5557  # on which a master listens for its workers: Locust's own default
 

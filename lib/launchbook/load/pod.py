@@ -39,7 +39,7 @@ def send(run: Run, engine: Engine, whole: float, result: Result) -> None:
     load left nothing to read. Pod and ConfigMap are removed in any case.
     """
     namespace, cluster = run.parameters.load.generator.namespace, run.cluster
-    result.kept = kept = Kept(run.files.evidence / "load", engine.outputs)
+    result.kept = kept = Kept(run.files.evidence / result.folder, engine.outputs)
     ensure_namespace(cluster, namespace)
     run.at_exit(lambda: _clean_up(run, namespace))
     every = run.parameters.load.generator.fetch_every

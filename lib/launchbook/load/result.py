@@ -31,7 +31,7 @@ class Result:
     processes: the same of each process, named in `worker`; floor: the generator's own latency, see floor.Floor;
     problem: why there is nothing, or less than there should be; reasons: what the engine itself says against its
     samples; answered: whether the target answered beforehand; window: from and until when load was sent, on the
-    monotonic clock (s); log_problem: why the containers' logs are not all counted
+    monotonic clock (s); log_problem: why the containers' logs are not all counted; folder: of its evidence, below evidence/
     """
 
     engine: str
@@ -50,6 +50,7 @@ class Result:
     began: str = ""
     window: tuple[float, float] = (0.0, 0.0)
     usage: Usage | None = None
+    folder: str = "load"
     kept: Kept | None = None
     _tallies: dict[float, tuple[Tally, Tally]] = field(default_factory=dict)
 

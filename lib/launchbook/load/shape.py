@@ -8,7 +8,8 @@ import numpy as np
 
 from launchbook.load import intervals
 from launchbook.load.buckets import RELATIVE_ERROR, backfilled, edges, quantile
-from launchbook.load.figures import Figure, per_second, percent, trend
+from launchbook.load.doubts import WHOLE
+from launchbook.load.figures import Figure, per_second, percent, sending, trend
 from launchbook.load.tally import Tally
 from launchbook.load.terms import Finding, Plan, Reason, amount
 from launchbook.load.windows import Windows, cut
@@ -19,6 +20,7 @@ _MINUTE = 60  # s
 _FEWEST = 3  # minutes, below which there is no minute to tell from the whole
 _STILL = 0.1  # of the usual requests/s: in such a second the target stood still
 _SLOW = 3.0  # times the usual p(95): a slow start
+_STRAY = 3.0  # requests, that may fall into the second before or after
 _START = 0.2  # of the time, which a slow start may take at most
 
 
@@ -31,6 +33,7 @@ def doubts(tally: Tally, plan: Plan | None, found: Sequence[Finding]) -> list[Re
         *_worst_minute(tally, plan, found),
         *_slow_start(tally, found),
         *(_stood_still(tally, plan, found) if plan else ()),
+        *(_omitted(tally, plan, found) if plan else ()),
     ]
 
 
@@ -157,6 +160,27 @@ def _stood_still(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Rea
                 )
             ]
     return [Reason("stall", f"{told}; an open loop would have kept every threshold all the same.", "NOTE")]
+
+
+def _omitted(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reason]:
+    """An open loop that ran out of users left requests out just when they would have been slowest."""
+    if plan.rate is None or not plan.steady:
+        return []
+    sent, seconds = sending(tally, plan.duration)
+    planned = plan.rate * seconds
+    if planned - sent <= _STRAY or sent < WHOLE * planned:  # the latter is said already: the rate was not kept
+        return []
+    for threshold in _percentiles(found, Status.PASS):
+        share = (percent(threshold.aggregate) or 0) / 100 * planned / sent if sent else 1.0
+        if _clearly(threshold, quantile(tally.histogram, min(1.0, share)), holds=False):
+            return [
+                Reason(
+                    "omitted",
+                    f"{planned - sent:.0f} of {planned:.0f} requests were not sent when they were due, since every user still "
+                    f"waited: as slow as the slowest, they would break {threshold.name}.",
+                )
+            ]
+    return []
 
 
 def _clearly(threshold: Threshold, value: float, *, holds: bool) -> bool:

@@ -2,11 +2,12 @@
 
 A slope is Theil and Sen's, the median of the slopes between all pairs, with its interval
 (https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.theilslopes.html). It asks that the windows do not
-depend on each other, so windows are a minute or longer.
+depend on each other, so windows are a minute or longer in a soak of half an hour.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,9 +20,11 @@ from launchbook.load.tally import Tally
 from launchbook.load.windows import cut
 
 Trend = Literal["grows", "does not grow", "can't tell yet"]
-LONG = 1800.0  # s, below which a slope says more of the warm-up than of a leak
-_FEWEST = 20  # windows
+LONG = 1800.0  # s, below which a slope says more of the warm-up than of a leak, unless parameters say otherwise
+_FEWEST = 20  # windows, or readings
+_WINDOWS = 30  # in the shortest soak
 _MOST = 400  # windows: pairs grow with their square
+_ALMOST = 0.9  # of the shortest soak: readings begin and end a little within it
 _MATTERS = 0.10  # of the level over the whole run: growth that a reader would act on
 
 
@@ -42,50 +45,75 @@ class Slope:
     because: str
 
 
-def slopes(tally: Tally, memory: pd.DataFrame | None = None) -> list[Slope]:
+def slopes(tally: Tally, memory: pd.DataFrame | None = None, shortest: float = LONG) -> list[Slope]:
     """Of p(95), the share of errors, and of each pod's memory.
 
-    tally: without the warm-up; memory: columns second (s since the epoch), namespace, pod, memory (bytes), None where
-    it was not read. A restart ends a pod's line of memory: the container's memory begins anew, and a fall is no cure.
+    tally: without the warm-up; memory: see usage.COLUMNS, of which cpu and limit may be missing, None where it was not
+    read; shortest: s, from which a load is a soak.
     """
-    windows = cut(tally, max(60, int(tally.seconds // _MOST)))
+    windows = cut(tally, max(math.ceil(shortest / _WINDOWS), int(tally.seconds // _MOST)))
     hours = windows.begins / 3600
     sent = windows.requests > 0
     p95 = np.array([quantile(row, 0.95) for row in windows.grid])
     failed = 100 * windows.failed / np.maximum(windows.requests, 1)
     found = [
-        slope("latency p(95)", "ms", hours[sent], p95[sent], tally.seconds),
-        slope("errors", "%", hours[sent], failed[sent], tally.seconds, least=0.1),
+        slope("latency p(95)", "ms", hours[sent], p95[sent], tally.seconds, shortest),
+        slope("errors", "%", hours[sent], failed[sent], tally.seconds, shortest, least=0.1),
     ]
     if memory is not None:
         for (namespace, pod), rows in memory.groupby(["namespace", "pod"]):
-            ordered = rows.sort_values("second")
-            times, mib = ordered["second"].to_numpy(dtype=float), ordered["memory"].to_numpy(dtype=float) / 2**20
-            span = float(times[-1] - times[0]) if len(times) else 0.0
-            step = max(1, len(times) // _MOST)
-            name = f"memory of {namespace}/{pod}"
-            found.append(slope(name, "MiB", (times[::step] - times[0]) / 3600, mib[::step], span, least=8.0))
+            found.append(_memory(f"memory of {namespace}/{pod}", rows.sort_values("second"), shortest))
     return found
 
 
-def slope(name: str, unit: str, hours: np.ndarray, values: np.ndarray, seconds: float, *, least: float = 1.0) -> Slope:
+def _memory(name: str, rows: pd.DataFrame, shortest: float) -> Slope:
+    """A restart ends a pod's line of memory: the container's memory begins anew, and a fall is no cure."""
+    lives = [life.dropna(subset=["memory"]) for _, life in rows.groupby("restarts")]
+    longest = max(lives, key=len)
+    times, mib = longest["second"].to_numpy(dtype=float), longest["memory"].to_numpy(dtype=float) / 2**20
+    if len(lives) > 1 and rows["ended"].iloc[-1] == "OOMKilled":
+        level = float(np.median(mib)) if len(mib) else math.nan
+        again = int(rows["restarts"].iloc[-1] - rows["restarts"].iloc[0])
+        killed = f"so much that a container was killed for it (OOMKilled), {again} restarts while the load lasted."
+        return Slope(name, "MiB", level, math.nan, math.nan, math.nan, "grows", killed)
+    span = float(times[-1] - times[0]) if len(times) else 0.0
+    step = max(1, len(times) // _MOST)
+    hours = (times[::step] - times[0]) / 3600 if len(times) else times
+    return slope(name, "MiB", hours, mib[::step], span, shortest, least=8.0)
+
+
+def slope(
+    name: str, unit: str, hours: np.ndarray, values: np.ndarray, seconds: float, shortest: float = LONG, *,
+    least: float = 1.0,
+) -> Slope:  # fmt: skip
     """One figure's slope. seconds: how long it was looked at; least: growth (in `unit`) that is never acted on."""
-    if len(values) < _FEWEST or seconds < LONG:
-        level = float(np.median(values)) if len(values) else float("nan")
-        few = f"{seconds / 60:.0f} minutes in {len(values)} windows; {LONG / 60:.0f} minutes and {_FEWEST} are needed."
+    if len(values) < _FEWEST or seconds < _ALMOST * shortest:
+        level = float(np.median(values)) if len(values) else math.nan
+        few = f"{lasting(seconds)} in {len(values)} windows; {lasting(shortest)} and {_FEWEST} are needed."
         return Slope(name, unit, level, float("nan"), float("nan"), float("nan"), "can't tell yet", few)
     middle, _, low, high = (float(n) for n in stats.theilslopes(values, hours, 0.95))
     level, whole = float(np.median(values)), seconds / 3600
     matters = max(_MATTERS * level, least)
-    told = f"{middle:+.3g} {unit} an hour ({low:+.3g} to {high:+.3g})"
+    told = f"{_signed(middle)} {unit} an hour ({_signed(low)} to {_signed(high)})"
     if low > 0 and middle * whole >= matters:
-        because = f"{told}: {middle * whole:.3g} {unit} in {whole:.3g} hours, on {level:.3g} {unit}."
+        because = f"{told}: {middle * whole:.3g} {unit} in {lasting(seconds)}, on {level:.3g} {unit}."
         return Slope(name, unit, level, middle, low, high, "grows", because)
     if high * whole < matters:
-        because = f"{told}: in {whole:.3g} hours less than the {matters:.3g} {unit} that would matter."
+        because = f"{told}: in {lasting(seconds)} less than the {matters:.3g} {unit} that would matter."
         return Slope(name, unit, level, middle, low, high, "does not grow", because)
-    because = f"{told}: as much as {high * whole:.3g} {unit} in {whole:.3g} hours can't be ruled out; run longer."
+    because = f"{told}: as much as {high * whole:.3g} {unit} in {lasting(seconds)} can't be ruled out; run longer."
     return Slope(name, unit, level, middle, low, high, "can't tell yet", because)
+
+
+def lasting(seconds: float) -> str:
+    """`45 s`, `30 minutes` or `24 hours`."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.3g} hours"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}" if abs(value) < 1000 else f"{value:+.0f}"
 
 
 def table(found: list[Slope]) -> pd.DataFrame:
@@ -95,8 +123,8 @@ def table(found: list[Slope]) -> pd.DataFrame:
             {
                 "figure": s.name,
                 "level": f"{s.level:.3g} {s.unit}" if np.isfinite(s.level) else "-",
-                "an hour": f"{s.per_hour:+.3g} {s.unit}" if np.isfinite(s.per_hour) else "-",
-                "95 % interval": f"{s.low:+.3g} to {s.high:+.3g}" if np.isfinite(s.low) else "-",
+                "an hour": f"{_signed(s.per_hour)} {s.unit}" if np.isfinite(s.per_hour) else "-",
+                "95 % interval": f"{_signed(s.low)} to {_signed(s.high)}" if np.isfinite(s.low) else "-",
                 "says": s.trend,
                 "because": s.because,
             }

@@ -10,14 +10,16 @@ from typing import Any
 import pandas as pd
 
 from launchbook.display import Html, escape, table
-from launchbook.load import floor, judge, soak
+from launchbook.load import capacity, floor, judge, limits, soak
 from launchbook.load.aim import target as _target
 from launchbook.load.charts import Moments
+from launchbook.load.climbing import plan, section
 from launchbook.load.figures import TRENDS, Figure, trend
 from launchbook.load.happened import happened
 from launchbook.load.judge import Finding, Outcome, Plan, Reason
 from launchbook.load.plan import planned
 from launchbook.load.result import Result
+from launchbook.load.searching import Searched, foretold, record
 from launchbook.load.show import document, summary
 from launchbook.load.tally import Tally
 from launchbook.run import Run
@@ -37,6 +39,7 @@ class Judged:
     findings: list[Finding]
     outcome: Outcome
     slopes: list[soak.Slope]
+    shortest: float  # s, from which a load is a soak
     floor: str = ""  # what of the latency may be the generator's own, as a sentence
 
 
@@ -50,15 +53,20 @@ def target(run: Run) -> dict[str, Any]:
 def evaluate(run: Run, result: Result) -> Judged:
     """The result judged by the environment's thresholds."""
     load = run.parameters.load
-    plan = planned(load.scenario)
+    asked = planned(load.scenario)
     thresholds = parse(load.thresholds)
     tally, whole = result.counted(load.scenario.warmup)
     found = judge.findings(tally, thresholds)
-    reasons = judge.reasons(tally, plan, thresholds, found, result.sender)
+    pods = run.read("load/pods.parquet")
+    reasons = [
+        *judge.reasons(tally, asked, thresholds, found, result.sender), *limits.saw(whole, tally, found, pods)
+    ]  # fmt: skip
     outcome = judge.outcome(tally.count, reasons, found)
-    trends, slopes = trend(tally, TRENDS), soak.slopes(tally, run.read("load/pods.parquet"))
+    trends, slopes = trend(tally, TRENDS), soak.slopes(tally, pods, load.soak.shortest)
     says = floor.say(result.floor, trends["p(95)"].value if "p(95)" in trends else None)
-    return Judged(result, plan, tally, whole, trends, reasons, found, outcome, slopes, says)
+    return Judged(
+        result, asked, tally, whole, trends, reasons, found, outcome, slopes, load.soak.shortest, says
+    )  # fmt: skip
 
 
 def show_target(found: dict[str, Any]) -> Html:
@@ -66,6 +74,17 @@ def show_target(found: dict[str, Any]) -> Html:
     rows = [("Service", found["service"]), ("URL", found["url"]), ("way", found["way"]), ("generator", found["where"]),
             ("ready endpoints", ", ".join(found["endpoints"])), ("problem", found["problem"] or "none")]  # fmt: skip
     return table(pd.DataFrame(rows, columns=["", "value"]), "The target of the load")
+
+
+def show_plan(run: Run) -> Html:
+    """How long load will be sent. Raises ParametersError where a search for the capacity can't be made as asked for."""
+    given = run.parameters
+    return plan(given.load, given.logs.idle_window, foretold(given.load))
+
+
+def bound(searched: Searched | None) -> Any:
+    """B.capacity."""
+    return capacity.check(searched.answer if searched else None, searched.wanted if searched else 0.0)
 
 
 def moments(run: Run, result: Result) -> Moments:
@@ -91,28 +110,30 @@ def checks(judged: Judged) -> list[Any]:
     kinds: Counter[str] = Counter()
     for (kind, _), many in judged.tally.errors.items():
         kinds[kind] += many
-    count = judged.tally.count
+    count, usage = judged.tally.count, judged.result.usage
+    unread = usage.problem if usage else ""
     return [
         judge.validity(judged.outcome, judged.reasons, count, judged.result.problem),
         *judge.thresholds(judged.findings, judged.outcome, judged.plan, kinds, judged.reasons),
-        judge.soak(judged.slopes, judged.outcome, judged.tally.seconds),
+        judge.soak(judged.slopes, judged.outcome, judged.tally.seconds, judged.shortest, unread),
     ]
 
 
-def write(run: Run, judged: Judged, target: dict[str, Any]) -> str | None:
+def write(run: Run, judged: Judged, target: dict[str, Any], searched: Searched | None = None) -> str | None:
     """Writes load-test-baseline.md and load-test-results.json; the document's path, None where nothing was measured."""
     about = {
         "engine": judged.result.engine, "version": judged.result.version, "where": target["where"],
         "way": target["way"], "url": target["url"], "outcome": judged.outcome,
         "reasons": [r.__dict__ for r in judged.reasons], "began": judged.result.began,
-        "floor": dict(judged.result.floor or {}), "floor_says": judged.floor, "script": bool(run.parameters.load.scenario.script),
+        "floor": dict(judged.result.floor or {}), "floor_says": judged.floor,
+        "script": bool(run.parameters.load.scenario.script), "capacity": record(searched) if searched else None,
         "vus": judged.plan.vus, "think_time": judged.plan.think_time, "rate": judged.plan.rate,
     }  # fmt: skip
     text = document(
         judged.plan, about, judged.findings, judged.outcome, judged.reasons, judged.tally, judged.trends,
         judged.slopes,
     )  # fmt: skip
-    run.document("load-test-baseline.md", text)
+    run.document("load-test-baseline.md", text + section(searched))
     whole = summary(judged.tally, judged.findings, judged.trends, about)
     run.document("load-test-results.json", json.dumps(whole, indent=2))
     return "documents/load-test-baseline.md" if judged.tally.count else None

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import psutil
 import pytest
 
@@ -132,6 +133,15 @@ def test_locust_keeps_stages(run: FakeRun, server: str, rate: float | None, low:
     rising, level = ((result.samples.whole()["start"] - first).between(*part).sum() for part in ((0, 2), (2, 4)))
     assert low <= level <= high
     assert rising < level
+
+
+def test_an_open_loop_sends_evenly(run: FakeRun, server: str) -> None:
+    """Twenty users that all began at once would send twenty requests twice a second."""
+    result = sent(run, here_locust(load(rate=40.0, vus=20, duration="2s"), server), whole=3.0)
+    start = np.sort(result.samples["start"].to_numpy())
+    later = start[start >= start[0] + 0.5]
+    assert 38 <= len(later) / (later[-1] - later[0]) <= 42
+    assert np.bincount(((later - later[0]) / 0.25).astype(int)).max() <= 14
 
 
 @pytest.mark.parametrize(("path", "said"), [("/nothing", "status 404"), ("/moved", "status 302")])

@@ -82,7 +82,7 @@ def test_a_killed_k6_leaves_what_was_written(tmp_path: Path) -> None:
     [
         ({"metrics": {"http_reqs": {"values": {"count": 2}}}}, []),
         ({"metrics": {"http_reqs": {"values": {"count": 3}}}}, ["truncated"]),
-        ({"metrics": {"http_reqs": {"values": {"count": 2}}, "dropped_iterations": {"values": {"count": 7}}}}, ["generator-saturated"]),
+        ({"metrics": {"http_reqs": {"values": {"count": 2}}, "dropped_iterations": {"values": {"count": 7}}}}, ["rate-not-kept"]),
         ({}, ["truncated"]),
     ],
 )  # fmt: skip

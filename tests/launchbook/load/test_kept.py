@@ -17,7 +17,6 @@ from launchbook.load import kept as module
 from launchbook.load import pod
 from launchbook.load.kept import Fetcher, Kept
 from launchbook.load.told import Told
-from launchbook.load.usage import Usage
 
 
 class Pod:
@@ -118,17 +117,3 @@ def test_a_stream_that_breaks_is_opened_again() -> None:
     pod.follow(run, "ns", "p", 10.0, told, None, lambda: told.end.get("done"))  # type: ignore[arg-type]
     assert cluster.asked == [None, 10]
     assert [line["second"] for line in told.lines if "second" in line] == [1, 2]
-
-
-def test_figures_of_pods_are_left_out_where_there_are_none() -> None:
-    """And it is said which API would have them."""
-
-    class Without:
-        def raw(self, path: str) -> Any:
-            raise ClusterError(f"GET {path}: 404")
-
-    with Usage(Without(), ["a"]) as usage:  # type: ignore[arg-type]
-        usage._thread.join(timeout=5)
-    assert usage.problem.startswith("CPU and memory of the pods are left out: metrics.k8s.io doesn't answer")
-    assert usage.frame().empty
-    assert usage.latest().empty

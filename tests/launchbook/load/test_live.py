@@ -11,7 +11,7 @@ import pytest
 from launchbook.load import told as module
 from launchbook.load.live import figures, panel, sentence
 from launchbook.load.told import Told
-from launchbook.load.usage import COLUMNS, rows
+from launchbook.load.usage import COLUMNS
 
 
 def line(worker: int | str, second: float, **more: Any) -> bytes:
@@ -56,21 +56,9 @@ def test_an_engine_that_tells_little_is_shown_as_that() -> None:
 
 
 def test_the_pods_stand_in_the_panel() -> None:
-    """CPU and memory of each, over its containers: quantities as metrics.k8s.io writes them."""
-    found = {
-        "items": [
-            {
-                "metadata": {"namespace": "a", "name": "api-1"},
-                "containers": [
-                    {"usage": {"cpu": "250m", "memory": "100Mi"}}, {"usage": {"cpu": "250000000n", "memory": "28Mi"}},
-                ],
-            }
-        ]
-    }  # fmt: skip
-    frame = pd.DataFrame(rows(5.0, found), columns=COLUMNS)
-    assert frame.to_dict("records") == [
-        {"second": 5.0, "namespace": "a", "pod": "api-1", "cpu": 0.5, "memory": 128 * 2**20}
-    ]
+    """CPU and memory of each."""
+    row = {"second": 5.0, "namespace": "a", "pod": "api-1", "cpu": 0.5, "memory": 128 * 2**20}
+    frame = pd.DataFrame([row], columns=COLUMNS)
     shown = panel(figures([], {}), frame, "").set_index("figure")["now"]
     assert shown["a/api-1"] == "0.50 cores, 128 MiB"
 

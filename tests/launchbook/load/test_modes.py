@@ -23,7 +23,8 @@ def samples(seconds: int, ms: Any, rate: int = 10, seed: int = 1) -> Tally:
 def memory(mib: Any, seconds: int = 7200, noise: float = 2.0) -> pd.DataFrame:
     second = np.arange(0.0, seconds, 15)
     given = mib(second / 3600) + np.random.default_rng(2).normal(0, noise, len(second))
-    return pd.DataFrame({"second": second, "namespace": "n", "pod": "p", "memory": given * 2**20})
+    frame = pd.DataFrame({"second": second, "namespace": "n", "pod": "p", "memory": given * 2**20})
+    return frame.assign(restarts=0, ended="")
 
 
 STEADY = samples(7200, lambda s: 40 + 0 * s)
@@ -98,3 +99,49 @@ def test_a_noisy_run_says_what_it_could_have_seen() -> None:
 def test_runs_of_a_minute_are_too_short_to_differ() -> None:
     """Five whole blocks."""
     assert regression.differences(samples(55, lambda s: 40 + 0 * s), STEADY) == []
+
+
+def lives(*parts: tuple[int, str, float]) -> pd.DataFrame:
+    """Readings of one pod: (restarts, why the last container ended, MiB an hour of growth) for an hour each."""
+    frames = []
+    for number, (restarts, ended, growth) in enumerate(parts):
+        one = memory(lambda h, growth=growth: 100 + growth * h, seconds=3600)
+        frames.append(one.assign(second=one["second"] + 3600 * number, restarts=restarts, ended=ended))
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    ("pods", "status", "said"),
+    [
+        (lives((0, "", 60), (1, "OOMKilled", 60), (2, "OOMKilled", 60)), Status.FAIL, "memory of n/p grows by so much that a container was killed for it (OOMKilled), 2 restarts while the load lasted."),
+        (lives((0, "", 60), (1, "Error", 60)), Status.FAIL, "memory of n/p grows by +59.9 MiB an hour (+59 to +60.9): 59.7 MiB in 60 minutes, on 130 MiB."),
+        (lives((3, "OOMKilled", 0), (3, "OOMKilled", 0)), Status.PASS, "Nothing grows by more than would matter."),
+        (lives((0, "", 0)).assign(memory=np.nan), Status.UNKNOWN, "memory of n/p: can't tell yet, 0 s in 0 windows; 30 minutes and 20 are needed."),
+    ],
+)  # fmt: skip
+def test_a_restart_is_no_cure(pods: pd.DataFrame, status: Status, said: str) -> None:
+    """Memory that falls since the container began anew would hide a leak; a restart before the load says nothing of it."""
+    check = judge.soak(soak.slopes(STEADY, pods), "PASS", STEADY.seconds)
+    assert (check.status, check.because) == (status, said)
+
+
+def test_a_soak_that_parameters_call_one() -> None:
+    """45 s with a reading every 2 s carry a slope; by default they are none."""
+    tally = samples(45, lambda s: 40 + 0 * s)
+    steady = pd.DataFrame({"second": np.arange(0, 45, 2.0), "namespace": "n", "pod": "p", "restarts": 0, "ended": ""})
+    leaking = steady.assign(memory=(60 + steady["second"]) * 2**20)
+    assert judge.soak(soak.slopes(tally, leaking), "PASS", tally.seconds).status is Status.NA
+    check = judge.soak(soak.slopes(tally, leaking, 40.0), "PASS", tally.seconds, 40.0)
+    assert check.status is Status.FAIL
+    assert check.measured == "45 s, 3 figures"
+    assert check.because == "memory of n/p grows by +3600 MiB an hour (+3600 to +3600): 44 MiB in 44 s, on 82 MiB."
+    assert soak.slopes(tally, steady.assign(memory=60 * 2**20), 40.0)[2].trend == "does not grow"
+
+
+def test_memory_that_could_not_be_read_is_unknown_with_the_reason() -> None:
+    """Latency and errors alone are no soak."""
+    check = judge.soak(soak.slopes(STEADY, None), "PASS", STEADY.seconds, unread="metrics.k8s.io doesn't answer")
+    assert check.status is Status.UNKNOWN
+    assert check.because == (
+        "Latency and errors do not grow; the pods' memory was not read: metrics.k8s.io doesn't answer"
+    )

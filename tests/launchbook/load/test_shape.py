@@ -11,6 +11,7 @@ import pytest
 from tables import InParts
 
 from launchbook.load import doubts, judge
+from launchbook.load.figures import sending
 from launchbook.load.gathering import counted
 from launchbook.load.judge import Plan
 from launchbook.load.tally import Tally
@@ -137,3 +138,43 @@ def test_a_minute_that_breaks_fails_its_threshold_and_no_waiver_can_bound_it() -
     assert outcome == "FAIL"
     assert [(str(c.status), c.figure is None) for c in checks] == [("PASS", False), ("PASS", False), ("FAIL", True)]
     assert checks[2].because == MINUTE
+
+
+def left_out(begin: float, end: float, seconds: int = 60, rate: int = 100) -> pd.DataFrame:
+    """An open loop of 50 users against a target that stands still in between: half a second after, every user waits."""
+    frame = samples(seconds, rate=rate)
+    start = frame["start"] - 1.7e9
+    waiting = (start >= begin) & (start < begin + 0.5)
+    frame.loc[waiting, "ms"] = (end - start[waiting]) * 1000
+    return frame[(start < begin + 0.5) | (start >= end)].reset_index(drop=True)
+
+
+OMITTED = (
+    "200 of 5800 requests were not sent when they were due, since every user still waited: as slow as the slowest, they would "
+    "break http_req_duration: p(99)<500."
+)
+
+
+@pytest.mark.parametrize(
+    ("frame", "asked", "expected"),
+    [
+        (left_out(30, 32.5), "p(99)<500", [("INVALID", "omitted", OMITTED)]),
+        (left_out(30, 32.5), "p(95)<500", []),
+        (left_out(30, 32.5), "p(99)<5000", []),
+        (samples(60, rate=100), "p(99)<500", []),
+        (samples(60, rate=100).drop(index=[3000, 3001]), "p(99.9)<500", []),
+    ],
+)  # fmt: skip
+def test_an_open_loop_that_left_out_what_would_have_been_slow(frame: pd.DataFrame, asked: str, expected: Any) -> None:
+    """150 slow answers of 5850 are 2.6 %; with the 200 that never were sent it is 5.8 %."""
+    found = told(frame, Plan(50, 0, 60.0, rate=100.0), {"http_req_duration": [asked]})
+    assert [one for one in found if one[1] == "omitted"] == expected
+
+
+def test_the_wait_for_the_last_answers_is_no_time_of_sending() -> None:
+    """But the time in which nothing was sent any more, is."""
+    frame = samples(20, rate=100)
+    frame.loc[frame.index[-1], "ms"] = 8000.0
+    assert sending(Tally.of(frame), 20.0) == (1800, 18)
+    count, seconds = sending(Tally.of(frame[frame["start"] < 1.7e9 + 15]), 20.0)
+    assert (count, seconds) == (1300, pytest.approx(18.0))

@@ -34,8 +34,10 @@ def create(settings: Settings) -> FastAPI:
     """Give the application; it connects when it starts and disconnects when it is told to end."""
     app = FastAPI(title="kgents", docs_url=None, redoc_url=None)
     # The last one added is the first one asked, so that a planted error is logged like a real one.
-    if settings.fault_error_rate or settings.fault_latency_ms:
-        faults = {"error_rate": settings.fault_error_rate, "latency_ms": settings.fault_latency_ms}
+    faults = {
+        name.removeprefix("fault_"): value for name, value in settings.dict().items() if name.startswith("fault_")
+    }
+    if any(faults.values()):
         log("warning", "FAULTS ARE PLANTED", **faults)
         app.add_middleware(Faults, **faults)
     app.add_middleware(Requests)

@@ -7,6 +7,7 @@ import json
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from typing import Any
 
 from kgents_api.log import log
@@ -55,10 +56,16 @@ class Requests:
 
 
 class Faults:
-    """Delay requests below /v1/ and answer a share of them with 500: exactly every 50th for a rate of 0.02."""
+    """What may be wrong with requests below /v1/: they wait, queue for a worker, are kept in memory, or fail.
 
-    def __init__(self, app: App, error_rate: float, latency_ms: float) -> None:
-        self._app, self._rate, self._latency = app, error_rate, latency_ms
+    error_rate: share that is answered with 500, exactly every 50th for 0.02; latency_ms: that each takes; workers: how
+    many take it at a time (0: all), so that a pod answers workers / latency; leak_kib: memory that each leaves behind
+    """
+
+    def __init__(self, app: App, error_rate: float, latency_ms: float, workers: int = 0, leak_kib: float = 0) -> None:
+        self._app, self._rate, self._latency, self._leak = app, error_rate, latency_ms, int(1024 * leak_kib)
+        self._workers = asyncio.Semaphore(workers) if workers else nullcontext()
+        self._kept: list[bytes] = []
         self._seen = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -66,8 +73,11 @@ class Faults:
             await self._app(scope, receive, send)
             return
         self._seen += 1
+        if self._leak:
+            self._kept.append(b"x" * self._leak)
         if self._latency:
-            await asyncio.sleep(self._latency / 1000)
+            async with self._workers:
+                await asyncio.sleep(self._latency / 1000)
         if int(self._seen * self._rate) == int((self._seen - 1) * self._rate):
             await self._app(scope, receive, send)
             return

@@ -14,3 +14,5 @@ class Settings(BaseSettings):
     timeout_seconds: float = Field(2.0, gt=0, le=30)  # each call to Redis or NATS
     fault_error_rate: float = Field(0.0, ge=0, le=1)  # share of /v1 requests that are answered with 500
     fault_latency_ms: float = Field(0.0, ge=0, le=60_000)  # added to each /v1 request
+    fault_workers: int = Field(0, ge=0)  # how many /v1 requests are served at a time; 0: no limit
+    fault_leak_kib: float = Field(0.0, ge=0, le=1024)  # kept in memory for each /v1 request
