@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tables import InParts
 
 from launchbook import load as package
 from launchbook.display import Chart
 from launchbook.errors import ParametersError
-from launchbook.load import searching, steps
+from launchbook.load import climbing, searching
 from launchbook.load.engine import Engine
 from launchbook.load.judge import Reason
 from launchbook.load.k6 import K6
@@ -66,7 +67,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
         start = np.arange(scenario.seconds * rate) / rate
         wait = np.arange(len(start)) / can["target"] - start
         table = pd.DataFrame({"start": 1.7e9 + start, "ms": 40 + 1000 * np.maximum(wait, 0), "name": "a"})
-        result.samples = table.assign(status=200, failed=False, error="")
+        result.samples = InParts(table.assign(status=200, failed=False, error=""), 500)
         result.health = pd.DataFrame({"cpu": [0.99 if rate < scenario.rate else 0.3] * 30, "lag": 0.01})
         result.complete, result.window = True, (0.0, float(start[-1] + max(wait[-1], 0) + 5))
 
@@ -87,8 +88,8 @@ def test_a_break_is_bracketed_with_the_evidence_of_each_step(answers: Any) -> No
         (20, True), (30, True), (45, True), (67.5, False), (56.25, False), (56.25, False), (45, True),
     ]  # fmt: skip
     assert found.answer.because == "45 requests/s held and 56.25 broke, 2 times each."
-    assert {name for name in run.kept if name.endswith("samples.parquet")} == {
-        f"load/capacity/{n:02}/samples.parquet" for n in range(1, 8)
+    assert {name for name in run.kept if name.endswith("health.parquet")} == {
+        f"load/capacity/{n:02}/health.parquet" for n in range(1, 8)
     }
     kept = run.kept["load/capacity.json"]
     assert (kept["said"], kept["held"], kept["broken"], kept["wanted"]) == ("found", 45, 56.25, 30)
@@ -174,7 +175,7 @@ def test_it_is_said_how_long_it_takes() -> None:
     """Before it begins."""
     given = parameters()
     assert searching.foretold(given) == {"steps": 10, "seconds": 110, "deadline": 900}
-    text = steps.plan(given, 5.0, searching.foretold(given)).text
+    text = climbing.plan(given, 5.0, searching.foretold(given)).text
     for part in (
         "305 s",
         "50 VUs, 0.1 s think time",
@@ -188,16 +189,16 @@ def test_the_chart_has_each_steps_numbers(answers: Any) -> None:
     """And so has the document."""
     found = package.search(Run(parameters()), TARGET, sent())  # type: ignore[arg-type]
     assert found
-    rows = steps.rows(found)
+    rows = climbing.rows(found)
     assert rows["says"].tolist() == ["held"] * 3 + ["broke"] * 3 + ["held"]
     assert rows["requests/s"].tolist()[:3] == ["20", "30", "45"]
     assert rows["http_req_duration: p(95)<500"][0] == "40.0 ms"
     assert "does not hold: p(95) = " in rows["because"][3]
-    text = steps.section(found)
+    text = climbing.section(found)
     assert text.startswith("\n## Capacity\n\n**found** 45 requests/s held and 56.25 broke")
     assert text.count("| broke") == 3
-    assert steps.section(None) == ""
-    chart = steps.chart(found)
+    assert climbing.section(None) == ""
+    chart = climbing.climb(found)
     assert isinstance(chart, Chart)
     assert chart.figure.layout.title.text == "Capacity: found"
     assert chart.numbers
@@ -236,5 +237,5 @@ def test_a_step_that_could_not_be_sent_is_tried_once_more(monkeypatch: pytest.Mo
         "At 20 requests/s the result could not be believed, 2 times. The API server is gone."
     )
     assert package.bound(found).status == "UNKNOWN"
-    assert steps.rows(found)["http_req_duration: p(95)<500"].tolist() == ["-", "-"]
-    assert isinstance(steps.chart(found), Chart)
+    assert climbing.rows(found)["http_req_duration: p(95)<500"].tolist() == ["-", "-"]
+    assert isinstance(climbing.climb(found), Chart)

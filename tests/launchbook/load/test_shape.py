@@ -43,7 +43,7 @@ def told(frame: pd.DataFrame, plan: Plan | None = CLOSED, asked: Any = None) -> 
 def _told(tally: Tally, plan: Plan | None, asked: Any) -> list[tuple[str, str, str]]:
     thresholds = parse(asked or ASKED)
     found = judge.findings(tally, thresholds)
-    plan = plan and replace(plan, duration=tally.seconds)
+    plan = plan and replace(plan, duration=min(plan.duration, tally.seconds))
     reasons = judge.reasons(tally, plan, thresholds, found)
     return [(r.makes, r.id, r.message) for r in reasons]
 
