@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from launchbook.counted import counted
-from launchbook.disruption.observe import is_ready, settled, unsettled, workload_pods
+from launchbook.disruption.observe import is_ready, on_cluster, settled, unsettled, workload_pods
 from launchbook.disruption.requests import Target, finish, sending, target
 from launchbook.errors import ClusterError
 from launchbook.run import Run
@@ -52,7 +52,8 @@ def _proof(run: Run, name: str) -> dict[str, Any]:
         live, pods = settled(run, [namespace])
         budget = live.get(name)
         if budget is None:
-            proof["problem"] = f"The budget is not on the cluster{nearest(name, _budgets(run)) or '.'}"
+            known = on_cluster(run, run.parameters.manifests.namespaces)
+            proof["problem"] = f"The budget is not on the cluster{nearest(name, known) or '.'}"
             return proof
         if reason := unsettled(budget, pods[namespace]):
             proof["problem"] = f"Nothing was evicted, since its figures can't be gone by: {reason}."
@@ -75,15 +76,6 @@ def _proof(run: Run, name: str) -> dict[str, Any]:
     except ClusterError as error:
         proof["problem"] = str(error)
     return proof
-
-
-def _budgets(run: Run) -> list[str]:
-    """Those of the namespaces under launch, by name."""
-    return [
-        f"{namespace}/{item['metadata']['name']}"
-        for namespace in run.parameters.manifests.namespaces
-        for item in run.cluster.list("PodDisruptionBudget", namespace, api_version="policy/v1")
-    ]
 
 
 def _under_requests(run: Run, asked: Target, budget: Object, ready: list[str], proof: dict[str, Any]) -> None:

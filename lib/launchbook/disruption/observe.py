@@ -61,6 +61,15 @@ def namespaces_of(run: Run) -> list[str]:
     return sorted({*run.parameters.manifests.namespaces, *named})
 
 
+def on_cluster(run: Run, namespaces: Sequence[str]) -> dict[str, Object]:
+    """The budgets by name, as they are. Raises ClusterError."""
+    return {
+        _name(item): item
+        for namespace in namespaces
+        for item in run.cluster.list("PodDisruptionBudget", namespace, api_version=API)
+    }
+
+
 def settled(run: Run, namespaces: Sequence[str]) -> tuple[dict[str, Object], dict[str, list[Object]]]:
     """The budgets by name and the pods by namespace, as soon as no budget is unsettled(), or as they are in the end.
 
@@ -69,11 +78,7 @@ def settled(run: Run, namespaces: Sequence[str]) -> tuple[dict[str, Object], dic
     deadline = time.monotonic() + _SETTLED
     while True:
         pods = {namespace: run.cluster.list("Pod", namespace) for namespace in namespaces}
-        live = {
-            _name(item): item
-            for namespace in namespaces
-            for item in run.cluster.list("PodDisruptionBudget", namespace, api_version=API)
-        }
+        live = on_cluster(run, namespaces)
         if time.monotonic() > deadline or not any(unsettled(item, pods[_home(name)]) for name, item in live.items()):
             return live, pods
         run.progress("waiting until the budgets count the system's pods alone")
