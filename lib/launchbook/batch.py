@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import launchbook.render as rendering
+from launchbook import load
 from launchbook.errors import LaunchbookError, ParametersError
 from launchbook.folder import RunFolder
-from launchbook.load.searching import foretold
 from launchbook.mend import mend
 from launchbook.parameters_file import Resolved
 from launchbook.record import Log, write_evidence
@@ -64,7 +64,8 @@ def run_batch(
     OSError where the run folder can't be written any more: what had been written stays, and says INCOMPLETE.
     """
     parse(resolved.environment.load.thresholds)
-    foretold(resolved.environment.load)
+    if resolved.environment.load.capacity is not None:  # imports what a batch else has no use for
+        load.foretold(resolved.environment.load)
     if cluster is not None:
         manifests = resolved.environment.manifests
         rendering.render(manifests.path, allow_remote=manifests.allow_remote, most=rendering.MOST_APPLIED)

@@ -13,7 +13,7 @@ _FROM = {
     "climbing": ("climb",),
     "charts": ("Moments", "distribution", "errors", "heat", "latency", "throughput"),
     "result": ("Result",),
-    "searching": ("Searched", "search"),
+    "searching": ("Searched", "foretold", "search"),
     "show": ("document", "results"),
     "steps": (
         "Judged",
