@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from launchbook.load.samples import ALL, Samples
+from launchbook.load.samples import ALL, Samples, chosen
 
 
 class InParts(Samples):
@@ -16,6 +16,6 @@ class InParts(Samples):
         self._table, self._rows = table, rows
 
     def frames(self, columns: Sequence[str] = ALL) -> Iterator[pd.DataFrame]:
-        wanted = self._table[[name for name in columns if name in self._table]]
+        wanted = chosen(self._table, columns)
         for begin in range(0, len(wanted), self._rows):
             yield wanted.iloc[begin : begin + self._rows]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from launchbook.load.samples import Samples
-from launchbook.load.tally import Order, Tally, merged, of_part
+from launchbook.load.tally import Order, Tally, merged, of_part, possible
 
 _COUNTED = ("start", "ms", "failed", "name", "error", "blocked")
 _AT_ONCE = 16  # parts that are merged: fewer would sort the whole too often, more would hold too many
@@ -50,8 +50,7 @@ def _durations(samples: Samples, begins: float) -> Iterator[tuple[np.ndarray, np
 
 def _known(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(ms, failed) of the rows that are possible, and which those are."""
-    start, ms = frame["start"].to_numpy(dtype=float), frame["ms"].to_numpy(dtype=float)
-    good = np.isfinite(start) & np.isfinite(ms) & (ms >= 0)
+    _, ms, good = possible(frame)
     return ms[good], frame["failed"].to_numpy(dtype=bool)[good], good
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from launchbook.load.left import Left
 from launchbook.load.pairs import K6Rows
-from launchbook.load.samples import ALL, BadSamples
+from launchbook.load.samples import ALL, BadSamples, chosen
 from launchbook.load.stream import Stream
 from launchbook.load.tally import coded
 from launchbook.load.terms import Reason
@@ -38,19 +38,9 @@ class K6Files(Left):
             Stream(self._samples, whole=True), unit=_MICRO, tags=False, columns=("url",) if self._url else ()
         )  # fmt: skip
         bodies, sites, count = Bodies(), set[str](), 0
-        try:
-            for parts, read in rows.frames():
-                if self._url and "url" in read.get("took", ()):
-                    sites |= {_site(str(one)) for one in read["took"]["url"].unique()}
-                parts = [_typed(part) for part in parts]
-                for part in bodies.marked(parts, _refused(read)) if self._bodies else parts:
-                    count += len(part)
-                    yield part[[name for name in columns if name in part]]
-        except (KeyError, OSError, ValueError) as error:
-            raise BadSamples(f"k6's samples can't be read: {error}") from None
-        for part in bodies.rest():
+        for part in self._parts(rows, bodies, sites):
             count += len(part)
-            yield part[[name for name in columns if name in part]]
+            yield chosen(part, columns)
         if not rows.lines.names:
             raise BadSamples("the generator left no samples")
         if missing := _NEEDED - set(rows.lines.names):
@@ -60,6 +50,18 @@ class K6Files(Left):
         self.doubts = [*_summed(count, self._summary), *bodies.doubts, *_elsewhere(sites, self._url)]
         if rows.lines.broken:
             self.doubts.append(Reason("truncated", f"{rows.lines.broken} lines of k6's samples can't be read."))
+
+    def _parts(self, rows: K6Rows, bodies: Bodies, sites: set[str]) -> Iterator[pd.DataFrame]:
+        """Fills `sites` with those that requests went to, where that is asked for."""
+        try:
+            for parts, read in rows.frames():
+                if self._url and "url" in read.get("took", ()):
+                    sites |= {_site(str(one)) for one in read["took"]["url"].unique()}
+                parts = [_typed(part) for part in parts]
+                yield from bodies.marked(parts, _refused(read)) if self._bodies else parts
+        except (KeyError, OSError, ValueError) as error:
+            raise BadSamples(f"k6's samples can't be read: {error}") from None
+        yield from bodies.rest()
 
 
 def _typed(part: pd.DataFrame) -> pd.DataFrame:

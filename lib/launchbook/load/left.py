@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from launchbook.load.csvs import OwnRows
-from launchbook.load.samples import ALL, COLUMNS, BadSamples, Samples
+from launchbook.load.samples import ALL, COLUMNS, BadSamples, Samples, chosen
 from launchbook.load.stream import Stream
 from launchbook.load.terms import Reason
 
@@ -34,7 +34,7 @@ class OwnFiles(Left):
     def frames(self, columns: Sequence[str] = ALL) -> Iterator[pd.DataFrame]:
         tables = [OwnRows(Stream(path, whole=True)) for path in self._paths]
         for part in in_order([_checked(path, table) for path, table in zip(self._paths, tables, strict=True)]):
-            yield part[[name for name in columns if name in part]]
+            yield chosen(part, columns)
         if not any(table.lines.names for table in tables):
             raise BadSamples("the generator left no samples")
         self.doubts = []

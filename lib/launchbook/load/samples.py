@@ -22,6 +22,11 @@ class BadSamples(LaunchbookError):
     """A result that can't be read as samples."""
 
 
+def chosen(part: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Those of these columns that a part has."""
+    return part[[name for name in columns if name in part]]
+
+
 class Samples(ABC):
     """A sample table in the order in which answers came, each process's own order kept where its clock ran back."""
 

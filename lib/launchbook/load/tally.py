@@ -73,9 +73,8 @@ class Tally:
         order.see(frame)
         tally.back = order.back
         flags = frame["failed"].to_numpy(dtype=bool)
-        whole = frame["ms"].to_numpy(dtype=float)
-        good = np.isfinite(frame["start"].to_numpy(dtype=float)) & np.isfinite(whole) & (whole >= 0)
-        tally.durations = [lambda: [(whole[good], flags[good])]]
+        _, ms, good = possible(frame)
+        tally.durations = [lambda: [(ms[good], flags[good])]]
         return tally
 
 
@@ -92,8 +91,7 @@ class Order:
 
     def see(self, frame: pd.DataFrame) -> None:
         """The next part. Columns start (s) and ms."""
-        start, ms = frame["start"].to_numpy(dtype=float), frame["ms"].to_numpy(dtype=float)
-        good = np.isfinite(start) & np.isfinite(ms) & (ms >= 0)
+        start, ms, good = possible(frame)
         start, ms = start[good], ms[good]
         if not len(start):
             return
@@ -128,10 +126,15 @@ def merged(parts: Sequence[Tally]) -> Tally:
     return whole
 
 
+def possible(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(start, ms, whether it is possible) of each row: one has a time, and a duration that isn't negative."""
+    start, ms = frame["start"].to_numpy(dtype=float), frame["ms"].to_numpy(dtype=float)
+    return start, ms, np.isfinite(start) & np.isfinite(ms) & (ms >= 0)
+
+
 def of_part(frame: pd.DataFrame) -> Tally:
     """Of a part of a sample table, without a way to its durations or to the part before."""
-    start, ms = frame["start"].to_numpy(dtype=float), frame["ms"].to_numpy(dtype=float)
-    good = np.isfinite(start) & np.isfinite(ms) & (ms >= 0)
+    start, ms, good = possible(frame)
     tally = Tally(impossible=len(frame) - int(good.sum()))
     if not good.all():
         frame, start, ms = frame[good], start[good], ms[good]
