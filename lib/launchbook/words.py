@@ -13,6 +13,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
+# Percent of the P1 checks that must pass for a GO, and for any launch.
+GO_SHARE, LAUNCH_SHARE = 80, 60
+
 
 class Status(StrEnum):
     """What a judge says of one check. No data is never a pass: what could not be told is UNKNOWN."""
@@ -280,11 +283,11 @@ def _first_match(
     passed = sum(w.status is Status.PASS for w in p1)
     share = f"{passed} of {len(p1)} P1 checks passed ({100 * passed // len(p1)} %)"
     # Integers, since 0.6 * 5 is not 3 in floating point.
-    if 10 * passed < 6 * len(p1):
-        return Verdict.NO_GO, (f"{share}; fewer than 60 % is no launch.",)
+    if 100 * passed < LAUNCH_SHARE * len(p1):
+        return Verdict.NO_GO, (f"{share}; fewer than {LAUNCH_SHARE} % is no launch.",)
     conditions = [_line(w) for w in counting if w.status is Status.WAIVED]
-    if 10 * passed < 8 * len(p1):
-        conditions.append(f"{share}; a GO needs 80 %.")
+    if 100 * passed < GO_SHARE * len(p1):
+        conditions.append(f"{share}; a GO needs {GO_SHARE} %.")
     if conditions:
         return Verdict.CONDITIONAL, tuple(conditions)
     return Verdict.GO, (f"Every P0 check passed and {share}.",)

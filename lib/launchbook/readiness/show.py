@@ -12,6 +12,7 @@ from launchbook import display
 from launchbook.display import Chart, Html, escape_markdown, markdown_table
 from launchbook.parameters import Launch
 from launchbook.readiness.judge import Answer, Claim, Criterion, count, progress, unsupported
+from launchbook.words import GO_SHARE, LAUNCH_SHARE
 
 _COLOURS = {"PASS": "#1a7340", "WAIVED": "#6941a5", "UNKNOWN": "#8a5300", "FAIL": "#b3261e", "NA": "#5b6470"}
 
@@ -152,10 +153,9 @@ def status_document(verdict: Mapping[str, Any]) -> str:
     return "\n".join([*lines, ""])
 
 
-# As words.weigh() has them.
 _RULES = {
     "P0": "one that fails, or that can't be told, stops the launch",
-    "P1": "a GO needs 80 %, a launch 60 %",
+    "P1": f"a GO needs {GO_SHARE} %, a launch {LAUNCH_SHARE} %",
     "P2": "for information",
 }
 
