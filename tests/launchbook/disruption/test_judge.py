@@ -91,7 +91,7 @@ ANSWERED = {"to": "p.a:80", "problem": None, "count": 200, "failed": 0, "gap": 0
 
 def proof(thresholds: tuple[str, ...] = ("rate<0.01",), **changed: Any) -> dict[str, Any]:
     whole = {"name": "a/p", "problem": None, "allowed": 1, "desired": 2, "evictions": [{"pod": "n-0", "status": 201, "message": ""}],
-             "refused": REFUSED, "healthy": [[0.1, 3], [0.5, 2], [4.0, 3]], "recovered": 4.0, "requests": None,
+             "refused": REFUSED, "healthy": [[0.1, 3], [0.5, 2], [4.0, 3]], "recovered": 4.0, "gone": 1.5, "requests": None,
              "unasked": "this run may not load (`allow: [load]`)"}  # fmt: skip
     return {"problem": None, "thresholds": list(thresholds), "proofs": [{**whole, **changed}]}
 
@@ -114,6 +114,9 @@ MUTE = requests(count=0, gap=None)
         (proof(requests=FEW), "FAIL", f"{KEPT} But 1.50% of the requests to p.a:80 failed; the first: timed out."),
         (proof((), requests=FEW), "PASS", f"{KEPT} 197 of 200 requests to p.a:80 were answered."),
         (proof(requests=requests(problem="the pod fell silent")), "UNKNOWN", f"{KEPT} What requests to p.a:80 met meanwhile can't be told: the pod fell silent."),
+        (proof(requests=requests(), gone=None), "UNKNOWN", f"{KEPT} The evicted pod was still ending, so what requests to p.a:80 meet at its end can't be told: give `disruption.ready_timeout` longer than its grace period."),
+        (proof(requests=FEW, gone=None), "FAIL", f"{KEPT} But 1.50% of the requests to p.a:80 failed; the first: timed out."),
+        (proof(gone=None), "PASS", f"{KEPT} No request was sent meanwhile: this run may not load (`allow: [load]`)."),
         (proof(requests=MUTE), "UNKNOWN", f"{KEPT} What requests to p.a:80 met meanwhile can't be told: none was sent after the eviction."),
         (proof(refused={**REFUSED, "status": 201, "causes": []}, requests=requests()), "FAIL", "A further eviction, of n-1, would have been allowed at once."),
         (proof(refused={**REFUSED, "causes": []}), "UNKNOWN", "The next was refused, but not by this budget: 429 Cannot evict"),
