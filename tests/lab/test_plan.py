@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
+from environments import ROOT
 from tests.lab.fake_run import FakeRun, run_with
 
 from launchbook import manifests
 from launchbook.cluster import Cluster
 from launchbook.errors import BadCredentials, ClusterError, ParametersError
+from launchbook.manifests import planning
 from launchbook.manifests.diff import shown
 from launchbook.parameters import Cluster as Where
 
@@ -121,6 +123,30 @@ def test_a_plan_says_what_becomes_of_each_object(run: Any, lab: Any, folder: Pat
     assert "launchbook owns what it took: By manifests.force: .data.a is owned by somebody" in row["because"]
     mistyped = run_with(lab, folder, SPACE, force=(f"ConfigMap/{SPACE}/their",))
     assert f"did you mean ConfigMap/{SPACE}/theirs?" in str(applied(mistyped, space(), config("theirs", a="3")))
+
+
+def test_what_is_in_force_is_told_without_a_dry_run(system: Any, folder: Path, monkeypatch: Any) -> None:
+    """The sample as launchbook applied it: the API server would change none of it, and is hardly asked."""
+    given = run_with(system, ROOT / "parameters" / "kgents" / "manifests", "kgents-agents", "kgents-triad")
+    rendered = manifests.render(given)
+    asked: list[str] = []
+    original = Cluster.apply
+
+    def counted(self: Cluster, item: dict[str, Any], **options: Any) -> Any:
+        asked.append(f"{item['kind']}/{item['metadata']['name']}")
+        return original(self, item, **options)
+
+    try:
+        manifests.apply(given, rendered, manifests.plan(given, rendered))
+        monkeypatch.setattr(Cluster, "apply", counted)
+        plan = manifests.plan(given, rendered)
+        assert set(plan.frame["action"]) == {"unchanged"}
+        assert len(asked) < len(plan.steps) / 2, asked
+        monkeypatch.setattr(planning, "in_force", lambda *_: False)
+        assert set(manifests.plan(given, rendered).frame["action"]) == {"unchanged"}
+    finally:
+        monkeypatch.undo()
+        manifests.undo(given)
 
 
 CRD = {

@@ -28,6 +28,21 @@ def applied_by(item: Object, manager: str) -> Fields:
     return found[0] if found else {}
 
 
+def in_force(item: Object, live: Object, manager: str) -> bool:
+    """Whether a manager that applies `item` again would change nothing: it owns exactly these fields, and they hold this.
+
+    A field that somebody else changed is no longer in its set, and one that it gave up would have to go. False also
+    where it can't be told from the two alone, such as a quantity written otherwise: then the API server is asked.
+    """
+    versions = [entry.get("apiVersion") for entry in _entries(live) if entry.get("manager") == manager]
+    fields = applied_by(live, manager)
+    if not fields or set(versions) != {item["apiVersion"]}:
+        return False
+    meta = {k: v for k, v in item["metadata"].items() if k not in ("name", "namespace")}
+    rest = {k: v for k, v in item.items() if k not in ("apiVersion", "kind", "metadata")}
+    return _holds({**rest, "metadata": meta} if meta else rest, live, fields)
+
+
 def extract(item: Object, fields: Fields) -> dict[str, Any]:
     """What an object holds at these fields, with what names it: a configuration that can be applied again."""
     meta = item["metadata"]
@@ -131,6 +146,39 @@ def _is(entry: Any, key: str) -> bool:
 
 
 _DEFAULTS = {"protocol": "TCP"}
+
+
+def _holds(wanted: Any, live: Any, fields: Fields) -> bool:
+    """Whether `live` holds what is wanted at these fields, and nothing else is wanted."""
+    below = {key: sub for key, sub in fields.items() if key != "."}
+    if not below:
+        return bool(_plain(wanted) == _plain(live))
+    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+        return {f"f:{k}" for k in wanted} == set(below) and all(
+            k in live and _holds(v, live[k], below[f"f:{k}"]) for k, v in wanted.items()
+        )
+    if isinstance(wanted, list) and isinstance(live, list):
+        # Item by item: among others' items, or in another order, only the API server knows where they would stand.
+        keys = [(_where(one, below), _where(other, below)) for one, other in zip(wanted, live, strict=False)]
+        told = [one[0] for one, other in keys if one and one == other]
+        return len(wanted) == len(live) == len(below) == len(set(told)) and all(
+            key.startswith("v:") or _holds(one, other, below[key])
+            for key, one, other in zip(told, wanted, live, strict=True)
+        )
+    return False
+
+
+def _plain(value: Any) -> Any:
+    """A value that is owned as a whole, its lists' items without what the API server fills in."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if not isinstance(value, list):
+        return value
+    entries = [_plain(entry) for entry in value]
+    return [
+        {k: v for k, v in entry.items() if _DEFAULTS.get(k) != v} if isinstance(entry, Mapping) else entry
+        for entry in entries
+    ]
 
 
 def _absent(fields: Fields, live: Any, wanted: Any) -> Iterator[tuple[str, ...]]:

@@ -19,7 +19,7 @@ from launchbook.counted import counted
 from launchbook.errors import ClusterError, ConflictError
 from launchbook.manifests.answers import Answer, answer
 from launchbook.manifests.diff import diff, shown
-from launchbook.manifests.fields import applied_by, left_behind
+from launchbook.manifests.fields import applied_by, in_force, left_behind
 from launchbook.manifests.judge import name
 from launchbook.manifests.order import together
 from launchbook.run import Run
@@ -182,6 +182,8 @@ def _step(cluster: Cluster, item: Object, live: Live, awaited: str, force: Seque
             live=live,
             blocks=True,
         )
+    if live is not None and in_force(item, live, MANAGER):
+        return Step(item, "unchanged", kept=_kept(live, item), live=live)
     try:
         would, taken = cluster.apply(item, dry_run=True), ""
     except ConflictError as error:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launchbook.manifests.fields import applied_by, changed_since, extract, left_behind, union
+from launchbook.manifests.fields import applied_by, changed_since, extract, in_force, left_behind, union
 
 WEB = {
     "apiVersion": "apps/v1", "kind": "Deployment",
@@ -61,6 +61,64 @@ def test_only_an_apply_of_ones_own_counts() -> None:
     ]
     assert applied_by({"metadata": {"managedFields": entries}}, "launchbook") == {"f:d": {}}
     assert applied_by({"metadata": {}}, "launchbook") == {}
+
+
+PORTS = "f:ports"
+POLICY = {"podSelector": {}, "ingress": [{"ports": [{"port": 80, "protocol": "TCP"}]}]}
+POLICY_FIELDS = {"f:podSelector": {}, "f:ingress": {}}
+
+
+def held(spec: Any, fields: Any, **changed: Any) -> dict[str, Any]:
+    """An object on the cluster, whose fields under spec launchbook applied."""
+    entry = {"manager": "launchbook", "operation": "Apply", "apiVersion": "v1", "fieldsV1": {"f:spec": fields}}
+    meta = {"name": "x", "managedFields": [{**entry, **changed}]}
+    return {"apiVersion": "v1", "kind": "X", "metadata": meta, "spec": spec, "status": {}}
+
+
+def asked(spec: Any, **meta: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "X", "metadata": {"name": "x", **meta}, "spec": spec}
+
+
+def listed(*names: str) -> dict[str, Any]:
+    keys = {f'k:{{"name":"{name}"}}': {".": {}, "f:name": {}, "f:v": {}} for name in names}
+    return {"f:items": keys}
+
+
+def items(*names: str, v: int = 1) -> dict[str, Any]:
+    return {"items": [{"name": name, "v": v} for name in names]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "same"),
+    [
+        (asked({"a": 1}), held({"a": 1, "b": 2}, {"f:a": {}}), True),
+        (asked({"a": 2}), held({"a": 1}, {"f:a": {}}), False),
+        (asked({"a": 1, "b": 2}), held({"a": 1, "b": 2}, {"f:a": {}}), False),  # b is somebody else's
+        (asked({"a": 1}), held({"a": 1, "b": 2}, {"f:a": {}, "f:b": {}}), False),  # b would go
+        (asked({"a": 1}), held({"b": 2}, {"f:a": {}}), False),  # somebody took it away
+        (asked({"a": 1}, labels={"l": "x"}), held({"a": 1}, {"f:a": {}}), False),
+        (asked({"a": 1}), held({"a": 1}, {"f:a": {}}, manager="other"), False),
+        (asked({"a": 1}), held({"a": 1}, {"f:a": {}}, operation="Update"), False),
+        (asked({"a": 1}), held({"a": 1}, {"f:a": {}}, apiVersion="v2"), False),  # its names may be another version's
+        (asked({"cpu": "1000m"}), held({"cpu": "1"}, {"f:cpu": {}}), False),  # the same, as only the API server knows
+        (asked(items("p", "q")), held(items("p", "q"), listed("p", "q")), True),
+        (asked(items("q", "p")), held(items("p", "q"), listed("p", "q")), False),
+        (asked(items("p")), held(items("p", "q"), listed("p")), False),
+        (asked(items("p")), held(items("p", "q"), listed("p", "q")), False),
+        (asked(items("p", v=2)), held(items("p"), listed("p")), False),
+        (asked(items("p", "p")), held(items("p", "q"), listed("p", "q")), False),
+        (asked({"s": ["a", "b"]}), held({"s": ["a", "b"]}, {"f:s": {'v:"a"': {}, 'v:"b"': {}}}), True),
+        (asked({"s": ["a"]}), held({"s": ["a", "b"]}, {"f:s": {'v:"a"': {}, 'v:"b"': {}}}), False),
+        (asked({"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}), held(POLICY, POLICY_FIELDS), True),
+        (asked({"podSelector": {}, "ingress": [{"ports": [{"port": 80, "protocol": "UDP"}]}]}), held(POLICY, POLICY_FIELDS), False),
+        (asked({"podSelector": {}, "ingress": [{"ports": []}]}), held(POLICY, POLICY_FIELDS), False),
+        (asked({"m": {}}), held({"m": {"protocol": "TCP"}}, {"f:m": {}}), False),  # a selector's own label
+        (asked({PORTS[2:]: [{"port": 80}]}), held({"ports": [{"port": 80, "protocol": "TCP"}]}, {PORTS: {'k:{"port":80,"protocol":"TCP"}': {".": {}, "f:port": {}}}}), True),
+    ],
+)  # fmt: skip
+def test_what_applying_again_would_not_change(wanted: Any, live: Any, same: bool) -> None:
+    """Only where exactly these fields are its own and hold exactly this."""
+    assert in_force(wanted, live, "launchbook") is same
 
 
 @pytest.mark.parametrize(
