@@ -31,25 +31,38 @@ class Journal:
         # A cell that is run again changes what this run itself has left: what was there before it stays the same.
         self._steps: dict[str, Any] = {o: step for o, step in kept["steps"].items() if step["after"]}
         self._cluster = plan.cluster
-        self.expect(plan.steps)
+        self._add(plan.steps)
+        self._keep()
 
     def expect(self, steps: Sequence[Step]) -> None:
         """These will be applied."""
-        for step in steps:
-            if step.action in ("created", "changed", "forced") or (step.action == "not shown" and not step.awaits):
-                self._steps.setdefault(step.object, _entry(step))
-        self._keep()
+        if self._add(steps):
+            self._keep()
 
     def write(self, done: Sequence[tuple[Step, Object]]) -> None:
         """These were applied, and are so now."""
+        if not done:
+            return
         for step, now in done:
             meta = now["metadata"]
             entry = self._steps.setdefault(step.object, _entry(step))
             entry["after"] = {"uid": meta["uid"], "managedFields": meta.get("managedFields") or []}
         self._keep()
 
+    def _add(self, steps: Sequence[Step]) -> int:
+        """How many of them change something and were not expected before."""
+        acting = [s for s in steps if s.action in ("created", "changed", "forced") or _unshown(s)]
+        new = {step.object: _entry(step) for step in acting if step.object not in self._steps}
+        self._steps |= new
+        return len(new)
+
     def _keep(self) -> None:
         self._run.evidence(FILE, {"cluster": self._cluster, "steps": self._steps})
+
+
+def _unshown(step: Step) -> bool:
+    """Whether it is applied without a dry run."""
+    return step.action == "not shown" and not step.awaits
 
 
 def _entry(step: Step) -> dict[str, Any]:
