@@ -192,7 +192,7 @@ class Run:
         plain papermill ends with an error; a batch computes its own exit code from the records.
         """
         self._leave()
-        self._observe_subject()
+        self.observe()
         self._say("finished")
         verdict = fold(self.files)
         write_evidence(self.files.verdict, verdict)
@@ -239,14 +239,15 @@ class Run:
         held_by_the_batch = self.opened["mode"] == "batch"
         return _Lease(None if held_by_the_batch else self)
 
-    def _observe_subject(self) -> None:
-        """What is judged is read at the end of every track, so that a change during the run is seen."""
+    def observe(self) -> None:
+        """Reads what is judged, at the end of every track at least, so that a change during the run is seen."""
         if "cluster" not in self.__dict__:
             return
         from launchbook.subject import observe
 
         for (kind, name), digest in observe(self.cluster, self.parameters.manifests.namespaces).items():
             self.subject(kind, name, digest)
+        self._say("observed")
 
     def _leave(self) -> None:
         atexit.unregister(self._leave)

@@ -18,6 +18,7 @@ _WORKLOADS = (
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "DaemonSet"),
+    ("batch/v1", "CronJob"),
     ("v1", "Service"),
     ("policy/v1", "PodDisruptionBudget"),
 )
@@ -62,4 +63,6 @@ def images(pod: Mapping[str, Any]) -> dict[tuple[str, str], str]:
 def spec_hash(item: Mapping[str, Any]) -> str:
     """SHA-256 of what was asked for: the spec without what the cluster itself fills in later."""
     spec = {k: v for k, v in item.get("spec", {}).items() if k not in ("clusterIP", "clusterIPs", "replicas")}
+    if item.get("spec", {}).get("replicas") == 0:  # how many there are is an autoscaler's affair, whether any is not
+        spec["replicas"] = 0
     return "sha256:" + hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()

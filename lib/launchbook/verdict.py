@@ -136,19 +136,29 @@ def _state(track: Track, opened: Mapping[str, Any], exited: Mapping[str, Any] | 
 
 
 def _subject(records: Records) -> tuple[dict[str, dict[str, str]], list[str]]:
-    """What was judged, kind -> name -> digest, and a sentence for each that changed during the run."""
+    """What was judged, kind -> name -> digest, and a sentence for each that changed, came or went during the run.
+
+    Pods come and go, so an image that does is no change; its workload's is.
+    """
     subject: dict[str, dict[str, str]] = {"image": {}, "manifest": {}, "policy": {}}
     changed = []
+    before: set[tuple[str, str]] | None = None
+    seen: set[tuple[str, str]] = set()
     for record in records:
+        if record["event"] == "observed":
+            if before is not None:
+                changed += [f"{kind} {name} came during the run" for kind, name in sorted(seen - before)]
+                changed += [f"{kind} {name} went during the run" for kind, name in sorted(before - seen)]
+            before, seen = seen, set()
         if record["event"] != "subject":
             continue
-        names = subject.setdefault(record["kind"], {})
-        before = names.setdefault(record["name"], record["digest"])
-        if before != record["digest"]:
-            changed.append(
-                f"{record['kind']} {record['name']} changed during the run: {before} became {record['digest']}"
-            )
-            names[record["name"]] = record["digest"]
+        kind, name, digest = record["kind"], record["name"], record["digest"]
+        if kind != "image":
+            seen.add((kind, name))
+        names = subject.setdefault(kind, {})
+        if names.setdefault(name, digest) != digest:
+            changed.append(f"{kind} {name} changed during the run: {names[name]} became {digest}")
+            names[name] = digest
     return subject, list(dict.fromkeys(changed))
 
 

@@ -19,10 +19,17 @@ def name_of(item: Object) -> str:
 
 def pod_spec(item: Object) -> Object:
     """The spec of the pods that a workload runs."""
-    spec: Object = item["spec"]
-    if item["kind"] == "CronJob":
-        spec = spec["jobTemplate"]["spec"]
-    return spec if item["kind"] == "Pod" else spec["template"]["spec"]
+    spec: Object = pod_template(item)["spec"]
+    return spec
+
+
+def pod_template(item: Object) -> Object:
+    """metadata and spec of the pods that a workload runs."""
+    if item["kind"] == "Pod":
+        return item
+    spec = item["spec"]["jobTemplate"]["spec"] if item["kind"] == "CronJob" else item["spec"]
+    template: Object = spec["template"]
+    return template
 
 
 def workloads(objects: Mapping[str, Any], kinds: Sequence[str] = WORKLOADS) -> Iterator[Object]:

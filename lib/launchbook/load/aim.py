@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from launchbook.endpoints import FOLLOWED, SERVICE_LABEL, ready, strangers
 from launchbook.errors import ClusterError
 from launchbook.load import proof
 from launchbook.parameters import Load
 from launchbook.run import Run
+
+_POLL = 0.5  # s
 
 
 def target(run: Run) -> dict[str, Any]:
@@ -29,9 +33,21 @@ def target(run: Run) -> dict[str, Any]:
         if service is None:
             found["problem"] = f"There is no Service {load.target.service}."
             return found
-        found["endpoints"] = _endpoints(run, namespace, name)
+        if namespace not in run.parameters.manifests.namespaces:
+            found["problem"] = (
+                f"Service {load.target.service} is in none of the namespaces under launch. Nothing was sent."
+            )
+            return found
+        slices, lost = _slices(run, service)
+        found["endpoints"] = sorted(
+            f"{at}:{port['port']}" for at, one in ready(slices) for port in one.get("ports") or ()
+        )
         if not found["endpoints"]:
             found["problem"] = f"Service {load.target.service} has no ready endpoint, so nothing was sent."
+            return found
+        if lost:
+            which = f"{', '.join(lost[:3])}, which is no pod that it selects"
+            found["problem"] = f"Service {load.target.service} would send requests to {which}. Nothing was sent."
             return found
         found["way"], found["problem"] = _way(run, found, service)
     except ClusterError as error:
@@ -47,18 +63,16 @@ def url_of(load: Load) -> str:
     return load.target.url or f"http://{name}.{namespace}.svc{port}"
 
 
-def _endpoints(run: Run, namespace: str, name: str) -> list[str]:
-    slices = run.cluster.list(
-        "EndpointSlice", namespace, api_version="discovery.k8s.io/v1", labels={"kubernetes.io/service-name": name}
-    )
-    return sorted(
-        f"{address}:{port['port']}"
-        for part in slices
-        for endpoint in part.get("endpoints") or ()
-        if (endpoint.get("conditions") or {}).get("ready") is not False
-        for address in endpoint["addresses"]
-        for port in part.get("ports") or ()
-    )
+def _slices(run: Run, service: dict[str, Any]) -> tuple[list[Any], list[str]]:
+    """A Service's EndpointSlices, and the endpoints in them that are no pod of its own, once they have followed its pods."""
+    meta, deadline = service["metadata"], time.monotonic() + FOLLOWED
+    labels = {SERVICE_LABEL: meta["name"]}
+    while True:
+        slices = run.cluster.list("EndpointSlice", meta["namespace"], api_version="discovery.k8s.io/v1", labels=labels)
+        lost = strangers(service, slices, run.cluster.list("Pod", meta["namespace"]))
+        if not lost or time.monotonic() > deadline:
+            return slices, lost
+        time.sleep(_POLL)
 
 
 def _way(run: Run, found: dict[str, Any], service: dict[str, Any]) -> tuple[str, str | None]:

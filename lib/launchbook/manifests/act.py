@@ -17,7 +17,8 @@ from launchbook.interact import Approval
 from launchbook.manifests.answers import hidden
 from launchbook.manifests.diff import shown
 from launchbook.manifests.journal import Journal
-from launchbook.manifests.judge import MAY_NOT, name, place
+from launchbook.manifests.judge import MAY_NOT
+from launchbook.manifests.naming import name, place
 from launchbook.manifests.observe import Rendered
 from launchbook.manifests.order import phases, together
 from launchbook.manifests.planning import Plan, Step, read, steps

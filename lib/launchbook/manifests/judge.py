@@ -9,11 +9,16 @@ from typing import Any
 import pandas as pd
 
 from launchbook.counted import counted
+from launchbook.manifests import foreign as outsiders
 from launchbook.manifests import policy as networking
+from launchbook.manifests.foreign import Foreign
+from launchbook.manifests.naming import name, place
 from launchbook.selector import matches
 from launchbook.words import Check, Status
 
 Object = Mapping[str, Any]
+_SHOWN = 5  # objects named in a sentence
+_PRESENT = ("evidence/manifests/foreign.json",)
 MAY_NOT = "This run may not apply (`allow: [apply]`, not read-only, and confirmed where protected)."
 
 
@@ -201,24 +206,46 @@ def _policy(wanted: Object, live: Object | None, rendered: Sequence[Object], pod
     return Check("A.policy", subject, Status.PASS, measured, expected, "Its selectors select live pods.")
 
 
+def foreign(
+    present: Mapping[str, Sequence[Object]] | str, rendered: Sequence[Object], known: Sequence[str] = ()
+) -> list[Check]:
+    """A.foreign and A.unlisted: what the manifests don't hold, by whether it changes what they say.
+
+    present: see foreign.Present, or why it could not be read; known: `Kind/namespace/name` of what may be there.
+    """
+    expected = "nothing beside the manifests"
+    ids = ("A.foreign", "A.unlisted")
+    if isinstance(present, str) or not rendered:
+        because = present if isinstance(present, str) else "The manifests don't render."
+        return [Check(id, "namespaces", Status.UNKNOWN, "not read", expected, because) for id in ids]
+    found = outsiders.foreign(present, rendered)
+    accepted = sorted({one.object for one in found} & set(known))
+    strange = [one for one in found if one.object not in known]
+    allowed = f"; {', '.join(accepted)} is known" if accepted else ""
+
+    def say(id: str, those: Sequence[Foreign], fine: str) -> Check:
+        told = "; ".join(f"{one.object} {one.effect or 'is not in the manifests'}" for one in those[:_SHOWN])
+        more = f"; and {len(those) - _SHOWN} more" if len(those) > _SHOWN else ""
+        because = f"{told}{more}." if those else f"{fine}{allowed}."
+        status = Status.FAIL if those else Status.PASS
+        return Check(id, "namespaces", status, f"{len(those)} found", expected, because, _PRESENT)
+
+    return [
+        say(
+            "A.foreign",
+            [one for one in strange if one.effect],
+            "Nothing else opens, takes or sends what is the system's",
+        ),
+        say("A.unlisted", [one for one in strange if not one.effect], "Whatever runs there is in the manifests"),
+    ]
+
+
 def cleanup(left: Sequence[str]) -> Check:
     """A.cleanup. left: `Kind/ns/name` of what still carries this run's label."""
     expected = "nothing with this run's label"
     if left:
         return Check("A.cleanup", "cluster", Status.FAIL, f"{len(left)} left", expected, f"Left: {', '.join(left)}.")
     return Check("A.cleanup", "cluster", Status.PASS, "0 left", expected, "Every probe and scratch object is gone.")
-
-
-def name(item: Object) -> str:
-    """`Kind/namespace/name`."""
-    meta = item["metadata"]
-    return "/".join(filter(None, (item["kind"], meta.get("namespace"), meta["name"])))
-
-
-def place(item: Object) -> str:
-    """The namespace that an object lives in or is; `Kind/name` of one that lives in none."""
-    meta = item["metadata"]
-    return str(meta["name"] if item["kind"] == "Namespace" else meta.get("namespace") or name(item))
 
 
 def _labels_of(pod: Object) -> Mapping[str, str]:

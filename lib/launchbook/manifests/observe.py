@@ -10,9 +10,11 @@ from typing import Any
 import pandas as pd
 
 import launchbook.render as rendering
+from launchbook.endpoints import FOLLOWED
 from launchbook.errors import ClusterError, ParametersError
 from launchbook.manifests.diff import masked
-from launchbook.manifests.judge import name
+from launchbook.manifests.foreign import KINDS, foreign
+from launchbook.manifests.naming import name
 from launchbook.manifests.order import rank
 from launchbook.manifests.selectors import Pollution, polluted
 from launchbook.run import RUN_LABEL, Run
@@ -156,6 +158,41 @@ def pods(run: Run, rendered: Rendered) -> list[Object]:
         for pod in run.cluster.list("Pod", namespace)
         if RUN_LABEL not in (pod["metadata"].get("labels") or {})
     ]
+
+
+def present(run: Run, rendered: Rendered) -> dict[str, list[Object]] | str:
+    """kind -> what is there of foreign.KINDS in the namespaces under launch but the run's own; else why it can't be read.
+
+    EndpointSlices follow their pods within moments, so where they lead is asked again before it counts. What is judged
+    is recorded with it: what comes or goes from here on is a change during the run.
+    """
+    run.observe()
+    deadline = time.monotonic() + FOLLOWED
+    try:
+        while True:
+            there = _there(run)
+            found = foreign(there, rendered.objects)
+            astray = any(one.effect for one in found if one.object.startswith("Service/"))
+            if not astray or time.monotonic() > deadline:
+                break
+            time.sleep(0.5)
+    except ClusterError as error:
+        return f"What is in the namespaces under launch can't be read: {error}"
+    outsiders = [{"object": one.object, "effect": one.effect} for one in found]
+    run.evidence("manifests/foreign.json", {"known": list(run.parameters.manifests.known), "found": outsiders})
+    return there
+
+
+def _there(run: Run) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = {}
+    for api_version, kind in KINDS:
+        items = [
+            item
+            for namespace in run.parameters.manifests.namespaces
+            for item in run.cluster.list(kind, namespace, api_version=api_version)
+        ]
+        found[kind] = [item for item in items if RUN_LABEL not in (item["metadata"].get("labels") or {})]
+    return found
 
 
 def left(run: Run) -> list[str]:

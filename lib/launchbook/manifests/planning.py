@@ -20,7 +20,7 @@ from launchbook.errors import ClusterError, ConflictError
 from launchbook.manifests.answers import Answer, answer
 from launchbook.manifests.diff import diff, shown
 from launchbook.manifests.fields import applied_by, in_force, left_behind
-from launchbook.manifests.judge import name
+from launchbook.manifests.naming import name
 from launchbook.manifests.order import together
 from launchbook.run import Run
 

@@ -38,6 +38,13 @@ def nobody(policy: Object, rendered: Sequence[Object], pods: Sequence[Object]) -
     ]
 
 
+def peers_at_home(policy: Object) -> Iterator[tuple[str, Object]]:
+    """Namespace and podSelector of each peer that stays in one namespace."""
+    for _, peer in _peers(policy):
+        if home := _within(policy, peer):
+            yield home, peer["podSelector"]
+
+
 def _within(policy: Object, peer: Object) -> str | None:
     """The one namespace that a peer reaches into, or None where it may be several."""
     if peer.get("namespaceSelector") is None:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
-from launchbook.manifests.judge import name
 from launchbook.manifests.kinds import State
+from launchbook.manifests.naming import name
 from launchbook.manifests.observe import Rendered
 from launchbook.manifests.order import together
 from launchbook.manifests.ready import covering, serving, state_of
