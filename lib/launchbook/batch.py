@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import launchbook.render as rendering
 from launchbook import load
+from launchbook.bounds import refuse_empty
 from launchbook.errors import LaunchbookError, ParametersError
 from launchbook.folder import RunFolder
 from launchbook.mend import mend
@@ -63,7 +64,7 @@ def run_batch(
     environment; nothing was touched then. Raises
     OSError where the run folder can't be written any more: what had been written stays, and says INCOMPLETE.
     """
-    parse(resolved.environment.load.thresholds)
+    refuse_empty(parse(resolved.environment.load.thresholds))
     if resolved.environment.load.capacity is not None:  # imports what a batch else has no use for
         load.foretold(resolved.environment.load)
     if cluster is not None:

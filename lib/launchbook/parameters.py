@@ -7,7 +7,7 @@ before both. How the file is read, and what its errors say, is in parameters_fil
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -358,14 +358,25 @@ class Logs(Model):
     review_after_days: int = Field(90, ge=1, le=366)  # the proposed expiry of a deferral
 
 
+Said = Annotated[str, Field(pattern=r"\S")]  # somebody's name or words, never blank
+
+
 class Statement(Model):
     """An answer that no machine can know, with who gave it and when."""
 
     answer: Literal["yes", "no"]
-    author: str
+    author: Said
     given: date  # the day of the answer
-    text: str
-    expires: date | None = None
+    text: Said
+    expires: date | None = None  # at most a year after it was given
+
+    @model_validator(mode="after")
+    def _is_renewed(self) -> Statement:
+        if self.expires and self.expires > self.given + timedelta(days=366):
+            raise ValueError(
+                f"expires {self.expires}: an answer given on {self.given} holds for a year at most; ask again then"
+            )
+        return self
 
 
 class WaiverParameters(Model):
@@ -373,10 +384,10 @@ class WaiverParameters(Model):
 
     check: str
     subject: str
-    owner: str
-    approver: str
-    reason: str
-    control: str
+    owner: Said
+    approver: Said
+    reason: Said
+    control: Said
     expires: date
     bound: str
 

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import launchbook.banner as banner
 import launchbook.versions as versions
+from launchbook.asked import asked
+from launchbook.checklist import load as load_checklist
 from launchbook.errors import Gate, NotAllowed, ParametersError
 from launchbook.folder import RunFolder
 from launchbook.interact import Confirmation, Progress
@@ -297,7 +299,7 @@ def open_folder(
         run=folder.id, environment=environment.name, tracks=tracks, mode=mode, rules=rules,
         waivers=[Waiver(**waiver.model_dump()) for waiver in environment.waivers],
         read_only=read_only, valid_days=environment.launch.valid_days, actor=getpass.getuser(),
-        versions=versions.here(),
+        versions=versions.here(), asked=asked(environment, load_checklist(environment.launch.checklist), read_only=read_only),
     )  # fmt: skip
     Log(folder.evidence / "batch.jsonl").append("run", at=now_text(now), **fields)
     write_evidence(folder.verdict, fold(folder))

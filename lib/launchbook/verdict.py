@@ -45,6 +45,7 @@ def opening(
     valid_days: int,
     actor: str,
     versions: Mapping[str, str],
+    asked: Sequence[tuple[str, str]] = (),
 ) -> dict[str, Any]:
     """The fields of the `run` record that opens batch.jsonl. mode is batch, interactive or single."""
     return {
@@ -52,6 +53,7 @@ def opening(
         "rules": [asdict(rule) for rule in rules.values()],
         "waivers": [{**asdict(waiver), "expires": waiver.expires.isoformat()} for waiver in waivers],
         "read_only": read_only, "valid_days": valid_days, "actor": actor, "versions": dict(versions),
+        "asked": [list(row) for row in asked],
     }  # fmt: skip
 
 
@@ -98,6 +100,7 @@ def compute(batch: Records, logs: Mapping[str, Records]) -> dict[str, Any]:
         "read_only": opened["read_only"],
         "actor": opened["actor"],
         "cluster": next((r["cluster"] for r in reversed(records) if r["event"] == "cluster"), None),
+        "asked": opened.get("asked", []),
         "subject": subject,
         "started": opened["at"],
         "finished": closed["at"] if closed else None,

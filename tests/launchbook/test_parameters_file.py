@@ -83,6 +83,8 @@ def test_what_is_frozen_reads_back_the_same(tmp_path: Path) -> None:
         ("    duration: 1m30s", "  capacity: {most: 50, duration: 1s}", "here.yaml:11: load.capacity.duration: Input should be greater than or equal to 2"),
         ("    duration: 1m30s", "  soak: {shortest: 10s}", "here.yaml:11: load.soak.shortest: Input should be greater than or equal to 30"),
         ("allow: [apply]", "allow: [load]\ntrack_deadline: 60s", "here: the load takes 105 s, and track_deadline ends it after 60 s; write `track_deadline: 405s`"),
+        ("  title: T\n", "  title: T\n  statements: {x: {answer: yes, author: ' ', given: 2026-01-01, text: t}}\n", "launch.statements.x.author: String should match pattern"),
+        ("  title: T\n", "  title: T\n  statements: {x: {answer: 'yes', author: a, given: 2026-01-01, text: t, expires: 2099-01-01}}\n", "expires 2099-01-01: an answer given on 2026-01-01 holds for a year at most; ask again then"),
         (GOOD, "- a\n", "here.yaml:1: an environment is a YAML mapping"),
     ],
 )  # fmt: skip

@@ -111,6 +111,17 @@ def edges(
     return [_edge(edge, computed, observed, enforced, evidence) for edge in declared]
 
 
+def unasked(declared: Sequence[Any], namespaces: Sequence[str]) -> list[Check]:
+    """A.isolation for each namespace under launch that no declared edge into it says to be closed. See edges()."""
+    asked = {edge.destination.namespace for edge in declared if edge.expect == "closed"}
+    because = "No edge into it is declared closed, so whether it keeps anybody out was not asked."
+    return [
+        Check("A.isolation", f"namespace/{one}", Status.UNKNOWN, "not asked", "a closed edge into it", because)
+        for one in namespaces
+        if one not in asked
+    ]
+
+
 def _edge(
     edge: Any, computed: pd.DataFrame, observed: Mapping[str, Any], enforced: bool, evidence: tuple[str, ...]
 ) -> Check:

@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from launchbook.bounds import refuse_empty
 from launchbook.errors import ClusterError
 from launchbook.followers import Followers, open_followers
 from launchbook.load import here, jobs, k6, pod
@@ -27,10 +28,10 @@ def execute(run: Run, target: dict[str, Any]) -> Result:
     """Sends the scenario to the target and returns what was measured; refuses where something stands against it.
 
     Log followers are open before the first request; what they counted at idle and under load is kept as evidence.
-    Raises ParametersError for a threshold that can't be read: before anything is sent.
+    Raises ParametersError for a threshold that can't be read or asks for nothing: before anything is sent.
     """
     load = run.parameters.load
-    parse(load.thresholds)
+    refuse_empty(parse(load.thresholds))
     engine = choose(load, target["url"])
     if load.scenario.script and isinstance(engine, Locust):
         engine = "scenario.script is for k6, and there is none to run it. Nothing was sent."

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from launchbook import bounds
 from launchbook.load import doubts, floor, shape
 from launchbook.load.figures import figures, trend
 from launchbook.load.soak import LONG, Slope, lasting
@@ -17,7 +18,7 @@ from launchbook.words import Check, Status
 
 __all__ = [
     "Finding", "Outcome", "Plan", "Reason", "Sender", "baseline", "findings", "logs", "outcome", "reasons", "soak", "target",
-    "thresholds", "validity",
+    "thresholds", "unbounded", "validity",
 ]  # fmt: skip
 
 
@@ -95,6 +96,21 @@ def validity(result: Outcome, reasons: Sequence[Reason], count: int, problem: st
     because = "The generator had room to spare, the run is whole, and the samples carry every percentile asked for."
     because += notes
     return Check("B.validity", "load", Status.PASS, f"{count} samples", expected, because, evidence)
+
+
+def unbounded(asked: Sequence[Threshold]) -> list[Check]:
+    """B.threshold for what no threshold bounds from above: it can't be told whether it is well."""
+    return [
+        Check(
+            "B.threshold",
+            metric,
+            Status.UNKNOWN,
+            "not asked",
+            "a bound from above",
+            f"No threshold bounds it, so {unseen}.",
+        )
+        for metric, unseen in bounds.unbounded(asked).items()
+    ]
 
 
 def thresholds(

@@ -115,6 +115,7 @@ def checks(judged: Judged) -> list[Any]:
     return [
         judge.validity(judged.outcome, judged.reasons, count, judged.result.problem),
         *judge.thresholds(judged.findings, judged.outcome, judged.plan, kinds, judged.reasons),
+        *judge.unbounded([one.threshold for one in judged.findings]),
         judge.soak(judged.slopes, judged.outcome, judged.tally.seconds, judged.shortest, unread),
     ]
 

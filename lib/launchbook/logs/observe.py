@@ -40,7 +40,9 @@ def inventory(run: Run) -> pd.DataFrame:
         return pd.DataFrame([[role, None, str(error), None] for role in _TOOLS], columns=INVENTORY)
     for role, names in _TOOLS.items():
         pattern = re.compile(rf"(^|[/\-_.])({names})($|[\-_:@.])")
-        hits = [(kind, item, hit) for kind, item in workloads if (hit := _hit(pattern, item))]
+        # Only a DaemonSet reads the logs of every node; a gateway or a search engine has such a name too.
+        kinds = ("DaemonSet",) if role == "log agent" else ("DaemonSet", "Deployment", "StatefulSet")
+        hits = [(kind, item, hit) for kind, item in workloads if kind in kinds and (hit := _hit(pattern, item))]
         found += [
             [role, hit, f"{kind}/{item['metadata']['namespace']}/{item['metadata']['name']}", _ready(kind, item)]
             for kind, item, hit in hits

@@ -10,6 +10,7 @@ from edges import BLOCKED, ENFORCED, NOT_ENFORCED, OPEN, computed, edge, observe
 from launchbook.isolation import judge
 from launchbook.isolation.connect import answer, outcome
 from launchbook.isolation.reality import reality_of
+from launchbook.parameters import Edge
 from launchbook.words import Status
 
 
@@ -136,6 +137,25 @@ def test_a_probe_pod_that_failed(expect: Any, seen: Any, status: str, because: s
     """Why it failed is told, and only a connection that stood counts."""
     [found] = judge.edges([edge(expect)], computed(True), seen, ENFORCED)
     assert (found.status, found.because) == (Status(status), because)
+
+
+def test_a_namespace_that_nobody_was_kept_out_of_was_not_asked() -> None:
+    """An open edge says nothing of whom it keeps out, nor does a closed one elsewhere."""
+    declared = [
+        Edge.model_validate(
+            {
+                "source": {"namespace": "x"},
+                "destination": {"namespace": to, "service": "s", "port": 1},
+                "expect": expect,
+            }
+        )
+        for to, expect in (("a", "closed"), ("b", "open"), ("elsewhere", "closed"))
+    ]
+    found = judge.unasked(declared, ["a", "b", "c"])
+    assert [(c.id, c.subject, str(c.status)) for c in found] == [
+        ("A.isolation", "namespace/b", "UNKNOWN"), ("A.isolation", "namespace/c", "UNKNOWN"),
+    ]  # fmt: skip
+    assert found[0].because == "No edge into it is declared closed, so whether it keeps anybody out was not asked."
 
 
 def test_no_declared_edge_is_no_pass() -> None:

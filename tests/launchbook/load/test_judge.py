@@ -151,6 +151,13 @@ def test_a_generator_that_was_hardly_seen_vouches_for_nothing(told: pd.DataFrame
     assert judged(samples(9000), health=told) == ("INVALID", ids)
 
 
+def test_what_no_threshold_bounds_is_unknown() -> None:
+    """A load of nothing but errors would keep every threshold."""
+    [check] = judge.unbounded(parse({"http_reqs": ("rate>=1",), "http_req_duration": ("p(95)<5",)}))
+    assert (check.id, check.subject, check.status) == ("B.threshold", "http_req_failed", Status.UNKNOWN)
+    assert check.because == "No threshold bounds it, so any share of failed requests would pass."
+
+
 def target(**given: Any) -> tuple[Status, str]:
     found = {"service": "ns/api", "url": "http://api.ns.svc", "endpoints": ["198.18.1.2:80"], "problem": None,
              "unproven": False, "where": "pod", "way": "the Service's own name", **given}  # fmt: skip
