@@ -127,7 +127,9 @@ class Isolation(Model):
 class Disruption(Model):
     """Which budgets are read, and which one is proved by an eviction."""
 
-    budgets: tuple[str, ...] = ()  # namespace/name; empty: every budget in the manifests' namespaces
+    budgets: tuple[
+        str, ...
+    ] = ()  # namespace/name of those that must be there, besides every one in the manifests' namespaces
     evict: tuple[str, ...] = ()  # namespace/name of the budgets to prove, where `allow` has evict
     ready_timeout: Seconds = 120.0  # s, from the eviction to a Ready replacement
     request_interval: Seconds = Field(

@@ -20,7 +20,7 @@ def budgets(run: Run) -> dict[str, Any]:
     """{"problem", "budgets": [{"name", "budget" (None where absent), "pods": [name], "shared": [pod also in another],
     "unsettled": why its status can't be gone by, or None, "bare": [pod that no controller owns], "crashing": [pod]}]}.
 
-    The budgets are those that `disruption.budgets` names, else every one of the namespaces under launch. A probe pod in
+    The budgets are every one of the namespaces under launch, and those that `disruption.budgets` names. A probe pod in
     a source's labels counts in a budget, so each is read once the run's own pods are gone and the status says so.
     """
     found: dict[str, Any] = {"problem": None, "budgets": []}
@@ -33,7 +33,7 @@ def budgets(run: Run) -> dict[str, Any]:
         name: [p for p in pods[_home(name)] if _selects(item, p) and _of_the_system(p)] for name, item in live.items()
     }
     names = {name: [p["metadata"]["name"] for p in its] for name, its in selected.items()}
-    for name in run.parameters.disruption.budgets or sorted(live):
+    for name in sorted({*live, *run.parameters.disruption.budgets}):
         mine = names.get(name, [])
         others = {
             pod

@@ -41,6 +41,11 @@ def foreign(present: Present, rendered: Sequence[Object]) -> list[Foreign]:
     names = {name(item) for item in rendered}
     items = [*workloads(present, WORKLOADS), *(one for kind in _OTHERS for one in present.get(kind) or ())]
     found = [Foreign(name(item), _effect(item, rendered)) for item in items if not _ours(item, names)]
+    found += [
+        Foreign(name(pod), f"runs {', '.join(one['name'] for one in beside)}, which somebody started in it")
+        for pod in present.get("Pod") or ()
+        if (beside := pod["spec"].get("ephemeralContainers"))
+    ]
     return found + [
         Foreign(f"Service/{service['metadata']['namespace']}/{service['metadata']['name']}", effect)
         for service in present.get("Service") or ()

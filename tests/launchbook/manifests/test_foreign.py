@@ -78,6 +78,7 @@ def test_the_system_alone() -> None:
         (pod("alone", "10.0.0.9", role="client"), "Pod/shop/alone has pods that NetworkPolicy/shop/store would take for the system's."),
         (item("CronJob", "nightly", {"jobTemplate": {"spec": {"template": {"metadata": {"labels": {"role": "client"}}, "spec": {}}}}}), "CronJob/shop/nightly has pods that NetworkPolicy/shop/store would take for the system's."),
         (pod("operated", "10.0.0.9", "Rollout/other", app="web"), "Pod/shop/operated has pods that Service/shop/web, PodDisruptionBudget/shop/web would take for the system's."),
+        ({**pod("web-1-b", "10.0.0.2", "ReplicaSet/web-1", app="web"), "spec": {"ephemeralContainers": [{"name": "debug"}]}}, "Pod/shop/web-1-b runs debug, which somebody started in it."),
         (leads("web-extra", "10.0.0.1", "10.9.9.9"), "Service/shop/web sends requests to 10.9.9.9 in EndpointSlice web-extra, which is no pod that it selects."),
         ({**leads("web-extra", "10.9.9.9"), "metadata": {**leads("web-extra")["metadata"], "ownerReferences": [{"kind": "Service", "name": "web", "controller": True}]}}, "Service/shop/web sends requests to 10.9.9.9 in EndpointSlice web-extra, which is no pod that it selects."),
     ],
