@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 # Percent of the P1 checks that must pass for a GO, and for any launch.
@@ -93,6 +93,14 @@ class Rule:
 _BOUND = re.compile(r"^\s*(?P<figure>[^<>=]+?)\s*(?P<relation><=|<|>=|>)\s*(?P<limit>-?\d+(\.\d+)?)\s*(?P<unit>\S.*)?$")
 
 
+_LONGEST = timedelta(days=366)
+
+
+def _person(name: str) -> str:
+    """A name however it is spaced and written."""
+    return " ".join(name.split()).casefold()
+
+
 @dataclass(frozen=True)
 class Waiver:
     """A risk that somebody accepted for a check, until a day and up to a bound.
@@ -114,10 +122,12 @@ class Waiver:
         """Why this waiver can be used for no check at all on `today`, or None."""
         if "*" in (self.check, self.subject):
             return "it is over-broad: name one check and one subject"
-        if self.owner.strip().casefold() == self.approver.strip().casefold():
+        if _person(self.owner) == _person(self.approver):
             return f"it is self-approved: owner and approver are both {self.owner}"
         if today > self.expires:
             return f"it expired on {self.expires.isoformat()}"
+        if self.expires > today + _LONGEST:
+            return f"it expires on {self.expires.isoformat()}: a risk is accepted for {_LONGEST.days} days at most"
         if not _BOUND.match(self.bound):
             return f"it has no bound that can be compared, such as 'p(95) <= 800 ms': {self.bound!r}"
         return None

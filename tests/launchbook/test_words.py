@@ -102,6 +102,12 @@ def test_a_waiver_within_its_bound_makes_the_launch_conditional() -> None:
         ({}, check("X.P00", Status.FAIL), "X.P00 carries no figure to compare with the bound 'p(95) <= 800 ms'"),
         ({"bound": "small"}, check("X.P00", Status.FAIL, figure=1.0), "it has no bound that can be compared"),
         ({"expires": date(2026, 11, 23)}, check("X.P00", Status.FAIL, figure=1.0), "it expired on 2026-11-23"),
+        (
+            {"expires": date(2099, 12, 31)},
+            check("X.P00", Status.FAIL, figure=1.0),
+            "it expires on 2099-12-31: a risk is accepted for 366 days at most",
+        ),
+        ({"owner": "Ann  Lee", "approver": "ann lee"}, check("X.P00", Status.FAIL, figure=1.0), "it is self-approved"),
         ({"approver": "Lead "}, check("X.P00", Status.FAIL, figure=1.0), "it is self-approved"),
         ({"subject": "*"}, check("X.P00", Status.FAIL, figure=1.0), "it is over-broad"),
         ({"subject": "t"}, check("X.P00", Status.FAIL, figure=1.0), "this run has no check X.P00 of t"),
