@@ -6,12 +6,11 @@ import csv
 import io
 import ipaddress
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from launchbook.errors import ParametersError
 from launchbook.isolation.blocks import Outside, outside
-from launchbook.isolation.files import load, pairs, ports_text, words
+from launchbook.isolation.files import another, load, others, pairs, ports_text, words
 from launchbook.isolation.needs import Notice, needs
 from launchbook.isolation.ranges import Range, intersect, subtract, union
 from launchbook.isolation.reach import PROTOCOLS, Answer, End, Pod, Side, World, reach, selects, sides
@@ -34,7 +33,7 @@ def explain(paths: Sequence[Path], source: str, destination: str, networks: Sequ
     if isinstance(start, Outside) and isinstance(end, Outside):
         raise ParametersError("both ends are outside the cluster, where no policy decides: name a workload.")
     if isinstance(end, Pod) and start == end:
-        end = replace(end, name=f"another pod of {end.name}")
+        end = another(end)
     texts = []
     for protocol in PROTOCOLS:
         ports, _ = words(reach(world, start, end, protocol))
@@ -114,12 +113,13 @@ def diff(old: Path, new: Path, networks: Sequence[str] = ()) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(DIFF_COLUMNS)
     addresses = outside((*before.policies, *after.policies))
-    olds, news = _State(before, [*old_pods, *addresses]), _State(after, [*new_pods, *addresses])
-    # Of a workload on both sides either will do here: only its name is used.
-    ends = {end.name: end for end in (*olds.table.ends, *news.table.ends)}.values()
-    everyone = sorted(ends, key=lambda end: (isinstance(end, Outside), end.name))
-    for one, other in pairs(everyone):
-        source, destination = everyone[one].name, everyone[other].name
+    olds, news = (
+        _State(world, [*pods, *others(pods), *addresses]) for world, pods in ((before, old_pods), (after, new_pods))
+    )
+    # Of a workload on both sides either will do here, but one of several pods goes before.
+    workloads = sorted([*old_pods, *new_pods], key=lambda pod: pod.several)
+    everyone = sorted({pod.name: pod for pod in workloads}.values(), key=lambda pod: pod.name)
+    for source, destination in pairs([*everyone, *sorted(addresses, key=lambda part: part.name)]):
         same = all(olds.rules.get(name, []) == news.rules.get(name, []) for name in (source, destination))
         for protocol in PROTOCOLS:
             was, now = olds.answer(source, destination, protocol), news.answer(source, destination, protocol)

@@ -7,7 +7,8 @@ import io
 import ipaddress
 import itertools
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ from launchbook.render import render
 Object = Mapping[str, Any]
 _TEMPLATES = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job")
 COLUMNS = ("source", "destination", "protocol", "ports", "because")
+
+
+@dataclass(frozen=True)
+class Workload(Pod):
+    """A workload of the manifests as the one pod that stands for all of it. several: whether it may be more than one."""
+
+    several: bool = False
 
 
 def command(paths: Sequence[Path], networks: Sequence[str] = ()) -> str:
@@ -42,19 +50,35 @@ def command(paths: Sequence[Path], networks: Sequence[str] = ()) -> str:
 def rows(world: World, pods: Sequence[Pod]) -> Iterator[tuple[str, str, str, str, str]]:
     """The table's rows."""
     ends: list[End] = [*pods, *outside(world.policies)]
-    table = Table(world, ends)
+    table = Table(world, [*ends, *others(pods)])
+    number = {end.name: n for n, end in enumerate(table.ends)}
     for source, destination in pairs(ends):
         for protocol in PROTOCOLS:
-            answer = table.answer(source, destination, protocol)
-            yield ends[source].name, ends[destination].name, protocol, *words(answer)
+            answer = table.answer(number[source], number[destination], protocol)
+            yield source, destination, protocol, *words(answer)
 
 
-def pairs(ends: Sequence[End]) -> Iterator[tuple[int, int]]:
-    """Every ordered pair, by index; two outside ends, and a workload with itself, say nothing and are left out."""
-    for (one, source), (other, destination) in itertools.product(enumerate(ends), enumerate(ends)):
-        outer = isinstance(source, Outside) and isinstance(destination, Outside)
-        if source.name != destination.name and not outer:
-            yield one, other
+def pairs(ends: Sequence[End]) -> Iterator[tuple[str, str]]:
+    """Every ordered pair, by name; of a workload of several pods, one of them to another too.
+
+    Two outside ends, and a pod with itself, say nothing and are left out.
+    """
+    for source, destination in itertools.product(ends, ends):
+        if source.name == destination.name:
+            if isinstance(source, Workload) and source.several:
+                yield source.name, another(source).name
+        elif not (isinstance(source, Outside) and isinstance(destination, Outside)):
+            yield source.name, destination.name
+
+
+def others(pods: Sequence[Pod]) -> list[Pod]:
+    """For each workload of several pods, another pod of it."""
+    return [another(pod) for pod in pods if isinstance(pod, Workload) and pod.several]
+
+
+def another(pod: Pod) -> Pod:
+    """Another pod of the same workload."""
+    return replace(pod, name=f"another pod of {pod.name}")
 
 
 def words(answer: Answer) -> tuple[str, str]:
@@ -72,7 +96,7 @@ def ports_text(ports: Sequence[Range]) -> str:
     return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in ports) or "none"
 
 
-def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tuple[Pod, ...]]:
+def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tuple[Workload, ...]]:
     """The policies and workloads of manifests: files, folders or kustomizations.
 
     networks: the CIDRs that pods take their addresses from, where they are known; else any may be a pod's.
@@ -89,7 +113,8 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
         if _is_another_kind(item):
             name = f"{item['kind']} {item['metadata']['name']}"
             print(f"launchbook: {name} is not computed: it may open or close what is said here.", file=sys.stderr)
-    pods = tuple(sorted((p for item in objects for p in _pods(item)), key=lambda pod: pod.name))
+    scaled = _scaled(objects)
+    pods = tuple(sorted((p for item in objects for p in _pods(item, scaled)), key=lambda pod: pod.name))
     if not pods:
         raise ParametersError(f"{', '.join(map(str, paths))}: no workload was found, so there is nobody to reach.")
     namespaces = {
@@ -120,7 +145,33 @@ def _home(item: Object) -> str:
     return str(item["metadata"].get("namespace", "default"))
 
 
-def _pods(item: Object) -> Iterator[Pod]:
+def _scaled(objects: Sequence[Object]) -> set[str]:
+    """The names of the workloads that an autoscaler may give several pods."""
+    return {
+        _name(_home(item), item["spec"]["scaleTargetRef"]["kind"], item["spec"]["scaleTargetRef"]["name"])
+        for item in objects
+        if item["kind"] == "HorizontalPodAutoscaler" and item["spec"]["maxReplicas"] > 1
+    }
+
+
+def _name(namespace: str, kind: str, name: str) -> str:
+    return f"{namespace}/{name}[{kind}]"
+
+
+def _is_several(item: Object) -> bool:
+    """Whether a workload asks for more than one pod at a time; a DaemonSet has one on each node."""
+    kind, spec = item["kind"], item["spec"]
+    if kind == "CronJob":
+        return (spec.get("concurrencyPolicy") or "Allow") == "Allow" or _is_several(
+            {**spec["jobTemplate"], "kind": "Job"}
+        )
+    if kind == "Job":
+        at_once = spec.get("parallelism") or 1
+        return min(at_once, spec.get("completions") or at_once) > 1
+    return kind == "DaemonSet" or (kind != "Pod" and (spec.get("replicas") or 1) > 1)
+
+
+def _pods(item: Object, scaled: Container[str]) -> Iterator[Workload]:
     if item["kind"] == "Pod":
         meta, spec = item["metadata"], item["spec"]
     elif item["kind"] in _TEMPLATES:
@@ -131,12 +182,14 @@ def _pods(item: Object) -> Iterator[Pod]:
     else:
         return
     namespace = item["metadata"].get("namespace", "default")
-    yield Pod(
-        f"{namespace}/{item['metadata']['name']}[{item['kind']}]",
+    name = _name(namespace, item["kind"], item["metadata"]["name"])
+    yield Workload(
+        name,
         namespace,
         meta.get("labels") or {},
         ports_of(spec),
         host_network=bool(spec.get("hostNetwork")),
+        several=name in scaled or _is_several(item),
     )
 
 

@@ -18,11 +18,11 @@ from launchbook.isolation.ranges import intersect, subtract, union
 from launchbook.isolation.reach import Answer
 
 
-def pod(name: str, namespace: str = "a", kind: str = "Pod", **labels: str) -> dict[str, Any]:
+def pod(name: str, namespace: str = "a", kind: str = "Pod", replicas: int = 1, **labels: str) -> dict[str, Any]:
     meta = {"name": name, "namespace": namespace, "labels": {"app": name, **labels}}
     spec: dict[str, Any] = {"containers": []}
     if kind != "Pod":
-        spec = {"template": {"metadata": {"labels": meta["labels"]}, "spec": spec}}
+        spec = {"replicas": replicas, "template": {"metadata": {"labels": meta["labels"]}, "spec": spec}}
     return {"apiVersion": "v1", "kind": kind, "metadata": meta, "spec": spec}
 
 
@@ -113,6 +113,13 @@ def changes(folder: Path, old: list[Any], new: list[Any]) -> set[tuple[str, ...]
 
 
 EVERYWHERE = "0.0.0.0-255.255.255.255"
+NATS, LONE = pod("nats", kind="StatefulSet", replicas=3), pod("nats", kind="StatefulSet")
+EACH, ANOTHER = "a/nats[StatefulSet]", "another pod of a/nats[StatefulSet]"
+
+
+def cluster(port: int) -> dict[str, Any]:
+    peers = [{"podSelector": {"matchLabels": {"app": "nats"}}}]
+    return policy({"from": peers, "ports": [{"port": port}]}, app="nats")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +168,11 @@ EVERYWHERE = "0.0.0.0-255.255.255.255"
             [P, Q, policy(FROM_BLOCK), policy(name="other", app="x")],
             set(),
         ),
+        ([NATS, cluster(6222)], [NATS, cluster(6222)], set()),
+        ([NATS, cluster(6222)], [NATS, cluster(6223)], {(EACH, ANOTHER, "TCP", "6223", "6222", "none")}),
+        ([LONE, cluster(6222)], [LONE, cluster(6223)], set()),
+        ([LONE, cluster(6222)], [NATS, cluster(6222)], {(EACH, ANOTHER, "TCP", "6222", "none", "none")}),
+        ([NATS, cluster(6222)], [LONE, cluster(6222)], {(EACH, ANOTHER, "TCP", "none", "6222", "none")}),
     ],
 )
 def test_what_a_change_opens_and_closes(tmp_path: Path, old: list[Any], new: list[Any], expected: Any) -> None:

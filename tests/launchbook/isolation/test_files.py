@@ -57,6 +57,56 @@ def test_an_ip_block_between_pods_reads_unknown(tmp_path: Path) -> None:
     )
 
 
+def workload(kind: str, **spec: Any) -> dict[str, Any]:
+    whole: dict[str, Any] = {"template": {"spec": {"containers": []}}, **spec}
+    if kind == "CronJob":
+        whole = {"jobTemplate": {"spec": {"template": whole.pop("template")}}, **whole}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "w", "namespace": "a"}, "spec": whole}
+
+
+def scaler(kind: str, most: int) -> dict[str, Any]:
+    spec = {"scaleTargetRef": {"kind": kind, "name": "w"}, "minReplicas": 1, "maxReplicas": most}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "s", "namespace": "a"},
+        "spec": spec,
+    }
+
+
+@pytest.mark.parametrize(
+    ("objects", "several"),
+    [
+        ([POD], False),
+        ([workload("Deployment")], False),
+        ([workload("Deployment", replicas=1)], False),
+        ([workload("Deployment", replicas=0)], False),
+        ([workload("Deployment", replicas=2)], True),
+        ([workload("StatefulSet", replicas=3)], True),
+        ([workload("StatefulSet", replicas=None)], False),
+        ([workload("DaemonSet")], True),
+        ([workload("Job")], False),
+        ([workload("Job", parallelism=2)], True),
+        ([workload("Job", parallelism=2, completions=1)], False),
+        ([workload("Job", parallelism=1, completions=9)], False),
+        ([workload("CronJob")], True),
+        ([workload("CronJob", concurrencyPolicy="Forbid")], False),
+        ([workload("Deployment"), scaler("Deployment", 4)], True),
+        ([workload("Deployment"), scaler("Deployment", 1)], False),
+        ([workload("Deployment"), scaler("StatefulSet", 4)], False),
+    ],
+)  # fmt: skip
+def test_a_workload_of_several_pods_has_a_row_of_its_own(tmp_path: Path, objects: Any, several: bool) -> None:
+    """One of its pods to another is an edge like others; of a workload with one pod there is none, since it is itself."""
+    mine = {
+        (r["protocol"], r["ports"], r["because"])
+        for r in rows(tmp_path, *objects, policy({"podSelector": {}}))
+        if r["destination"].startswith("another pod of ") and r["destination"].endswith(f" {r['source']}")
+    }
+    because = f"egress: no policy selects a/w[{objects[0]['kind']}]; ingress: denied by a/n"
+    assert mine == ({(protocol, "none", because) for protocol in ("TCP", "UDP", "SCTP")} if several else set())
+
+
 @pytest.mark.parametrize(
     ("version", "kind", "told"),
     [
