@@ -48,6 +48,8 @@ def _side(side: Side, start: End, end: End) -> Iterator[str]:
     for opening in side.openings:
         perhaps = f" perhaps: {opening.doubt}" if opening.doubt else ""
         yield f"    {opening.rule}: {opening.refusal or 'opens ' + ports_text(opening.ports) + perhaps}"
+    if side.doubt and side.unsure:
+        yield f"    perhaps open whatever the rules say: {side.doubt}"
     if not side.ports and not side.unsure:
         yield "    denied, since no rule opens it"
 
@@ -122,8 +124,9 @@ def diff(old: Path, new: Path, networks: Sequence[str] = ()) -> str:
     for source, destination in pairs([*everyone, *sorted(addresses, key=lambda part: part.name)]):
         same = all(olds.rules.get(name, []) == news.rules.get(name, []) for name in (source, destination))
         for protocol in PROTOCOLS:
-            was, now = olds.answer(source, destination, protocol), news.answer(source, destination, protocol)
-            changed = _changed(was, now, same)
+            asked = (source, destination, protocol)
+            was, now = olds.answer(*asked), news.answer(*asked)
+            changed = _changed(was, now, [] if same else [*olds.doubtful(*asked), *news.doubtful(*asked)])
             if any(changed):
                 because = f"before: {was.because}; after: {now.because}"
                 writer.writerow([source, destination, protocol, *map(ports_text, changed), because])
@@ -144,12 +147,22 @@ class _State:
                 return Answer((), f"there is no such {word}")
         return self.table.answer(self._number[source], self._number[destination], protocol)
 
+    def doubtful(self, source: str, destination: str, protocol: str) -> list[Range]:
+        """The ports that some rule opens between two ends as the network plugin has it."""
+        one, other = self._number.get(source), self._number.get(destination)
+        if one is None or other is None:
+            return []
+        both = self.table.side("egress", one, other, protocol), self.table.side("ingress", other, one, protocol)
+        return [part for side in both for opening in side.openings if opening.doubt for part in opening.ports]
 
-def _changed(one: Answer, two: Answer, same: bool) -> tuple[tuple[Range, ...], ...]:
-    """The ports opened, closed, and those of which it can't be told."""
+
+def _changed(one: Answer, two: Answer, doubtful: Sequence[Range]) -> tuple[tuple[Range, ...], ...]:
+    """The ports opened, closed, and those of which it can't be told.
+
+    doubtful: those that rules which are not the same before and after may open; what is unsure whatever rules say stays.
+    """
     opened = subtract(subtract(two.ports, one.ports), one.unsure)
     closed = subtract(subtract(one.ports, two.ports), two.unsure)
     unknown = [*subtract(one.unsure, two.unsure), *subtract(two.unsure, one.unsure)]
-    if not same:
-        unknown += intersect(one.unsure, two.unsure)
+    unknown += intersect(intersect(one.unsure, two.unsure), doubtful)
     return opened, closed, union(unknown)

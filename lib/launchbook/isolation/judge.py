@@ -142,6 +142,12 @@ def _edge(
         return say(Status.FAIL, _fault(edge.expect, policies, reality, rule, proved=proved))
     if edge.expect == "closed" and not enforced:
         return say(Status.UNKNOWN, "But the network plugin was not seen to enforce policies on every node.")
+    if "node" in set(rows["unsure"]):
+        return say(
+            Status.UNKNOWN,
+            "But a pod on its node's network is let in or kept out as the network plugin has it, and never kept from the "
+            f"pods of its own node ({rule}): no probe from another pod shows it.",
+        )
     if "address" in set(rows["unsure"]):
         return say(
             Status.UNKNOWN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,8 +13,9 @@ from launchbook.isolation.beyond import beyond, told
 from launchbook.isolation.blocks import pod_networks
 from launchbook.isolation.reach import Pod, World, allows, reach
 from launchbook.isolation.targets import destinations, every_destination, pod_of
-from launchbook.parameters import Destination
+from launchbook.parameters import Destination, Source
 from launchbook.run import RUN_LABEL, Run
+from launchbook.selector import matches
 
 Object = dict[str, Any]
 COMPUTED = ["edge", "pod", "protocol", "port", "allowed", "because", "unsure"]
@@ -24,30 +26,34 @@ _DNS = Destination(namespace="kube-system", service="kube-dns", port=53)  # its 
 def compute(run: Run) -> pd.DataFrame:
     """What the policies on the cluster allow: a row for each edge and port of a destination pod, columns COMPUTED.
 
-    allowed: None where it can't be told; unsure then says by what: `address` where it hangs on the address that a pod
-    has, or on its node's; `others` where policies of other kinds have a say.
+    allowed: None where it can't be told; unsure then says by what: `node` where an end is on its node's network;
+    `address` where it hangs on the address that a pod has; `others` where policies of other kinds have a say.
     Raises ClusterError where policies, pods or namespaces can't be read.
     """
     cluster = run.cluster
     named = {n["metadata"]["name"]: n["metadata"].get("labels") or {} for n in cluster.list("Namespace")}
     policies = tuple(p for p in cluster.list("NetworkPolicy", api_version=_POLICY) if not _ours(p))
-    world = World(policies, named, _networks(run))
+    pods = _everybody(run)
+    world = World(policies, named, _networks(run, pods))
     others = told(beyond(cluster))
     edges = run.parameters.isolation.edges
     found = every_destination(run, {edge.destination for edge in edges})
     rows = []
     for edge in edges:
-        source = Pod("(source)", edge.source.namespace, edge.source.labels)
-        service, pods = found[edge.destination]
+        source = source_of(edge.source, pods)
+        service, behind = found[edge.destination]
         # Whether a rule is held against a Service's address or against the pod's behind it is the plugin's to say.
         addresses = tuple((service or {}).get("spec", {}).get("clusterIPs") or ())
         here = world
         if world.pod_networks:
             here = replace(world, pod_networks=(*world.pod_networks, *(a for a in addresses if a != "None")))
-        for one in pods:
-            answer = reach(here, source, pod_of(one.item), one.protocol)
+        for one in behind:
+            end = pod_of(one.item)
+            answer = reach(here, source, end, one.protocol)
             allowed = allows(answer, one.number)
-            unsure = "address" if allowed is None else "others" if others else ""
+            unsure = "others" if others else ""
+            if allowed is None:
+                unsure = "node" if source.host_network or end.host_network else "address"
             because = f"{answer.because}; but {others}" if others else answer.because
             pod = one.item["metadata"]["name"]
             rows.append([edge.name, pod, one.protocol, one.number, None if others else allowed, because, unsure])
@@ -83,11 +89,31 @@ def landscape(run: Run) -> dict[str, Any]:
     return found
 
 
-def _networks(run: Run) -> tuple[str, ...]:
+def source_of(given: Source, pods: Sequence[Object]) -> Pod:
+    """A source of an edge; it is on its node's network where some pod that wears its labels is. Pure."""
+    host = bool(given.labels) and any(
+        pod["metadata"]["namespace"] == given.namespace and matches({"matchLabels": given.labels}, pod_of(pod).labels)
+        for pod in pods
+        if pod["spec"].get("hostNetwork")
+    )
+    return Pod("(source)", given.namespace, given.labels, host_network=host)
+
+
+def _everybody(run: Run) -> list[Object]:
+    """The pods of all namespaces; none where they may not be read."""
+    try:
+        return run.cluster.list("Pod")
+    except MissingRight:
+        return []
+
+
+def _networks(run: Run, pods: Sequence[Object]) -> tuple[str, ...]:
     """The addresses that pods take; none where nodes or the pods of all namespaces may not be read."""
     try:
-        nodes, pods = run.cluster.list("Node"), run.cluster.list("Pod")
+        nodes = run.cluster.list("Node")
     except MissingRight:
+        return ()
+    if not pods:
         return ()
     return pod_networks(
         [cidr for node in nodes for cidr in node["spec"].get("podCIDRs") or ()],

@@ -21,6 +21,8 @@ ALL: tuple[Range, ...] = ((1, 65535),)
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 BLOCK = "its ipBlock is meant for addresses outside the cluster, and network plugins differ on whether it names pods"
 HOST = "network plugins differ on whether a selector names a pod on its node's network"
+GOVERNED = "network plugins differ on whether policies govern a pod on its node's network"
+NODE = "a node and the pods on it always reach each other"
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,16 @@ class Opening:
 
 @dataclass(frozen=True)
 class Side:
-    """One end's own policies of one direction. free: why none of them governs it, "" where one does."""
+    """One end's own policies of one direction.
+
+    free: why none of them governs it, "" where one does; doubt: why they may not hold where they do, "" where they must
+    """
 
     direction: Direction
     free: str
     policies: tuple[str, ...] = ()
     openings: tuple[Opening, ...] = ()
+    doubt: str = ""
 
     @cached_property
     def ports(self) -> tuple[Range, ...]:
@@ -89,7 +95,8 @@ class Side:
 
     @cached_property
     def unsure(self) -> tuple[Range, ...]:
-        return subtract(union(r for o in self.openings if o.doubt for r in o.ports), self.ports)
+        perhaps = ALL if self.doubt else union(r for o in self.openings if o.doubt for r in o.ports)
+        return subtract(perhaps, self.ports)
 
     @cached_property
     def because(self) -> str:
@@ -103,7 +110,8 @@ class Side:
                 if opening.ports and opening.doubt:
                     doubts.setdefault(opening.doubt, []).append(opening.rule)
             told += [f"perhaps allowed by {', '.join(rules)} ({doubt})" for doubt, rules in doubts.items()]
-        return f"{self.direction}: {' and '.join(told) or 'denied by ' + ', '.join(self.policies)}"
+        besides = f", but perhaps open, since {self.doubt}" if self.doubt and self.unsure else ""
+        return f"{self.direction}: {' and '.join(told) or 'denied by ' + ', '.join(self.policies)}{besides}"
 
 
 def reach(world: World, source: End, destination: End, protocol: str) -> Answer:
@@ -153,8 +161,8 @@ def selects(policy: Object, pod: Pod) -> bool:
 
 
 def governing(policies: Iterable[Object], direction: Direction, end: End) -> tuple[Object, ...]:
-    """The policies that govern an end in one direction: none an address outside, nor a pod on its node's network."""
-    if isinstance(end, Outside) or end.host_network:
+    """The policies that govern an end in one direction: none an address outside."""
+    if isinstance(end, Outside):
         return ()
     word = direction.capitalize()
     return tuple(policy for policy in policies if selects(policy, end) and word in policy_types(policy))
@@ -164,8 +172,6 @@ def freedom(end: End) -> str:
     """Why no policy governs an end, of one that none does."""
     if isinstance(end, Outside):
         return f"no policy governs {end.name}"
-    if end.host_network:
-        return f"{end.name} uses its node's network, which policies do not govern"
     return f"no policy selects {end.name}"
 
 
@@ -179,7 +185,17 @@ def side(world: World, direction: Direction, mine: Sequence[Object], self_: End,
         for policy in mine
         for name, rule in rules(policy, direction)
     )
-    return Side(direction, "", tuple(policy_name(policy) for policy in mine), openings)
+    return Side(direction, "", tuple(policy_name(policy) for policy in mine), openings, _doubt(self_, peer))
+
+
+def _doubt(self_: End, peer: End) -> str:
+    """Why the policies of one end may not hold against the other.
+
+    Rule: https://kubernetes.io/docs/concepts/services-networking/network-policies/#networkpolicy-and-hostnetwork-pods
+    """
+    if isinstance(self_, Pod) and self_.host_network:
+        return GOVERNED
+    return NODE if isinstance(peer, Pod) and peer.host_network else ""
 
 
 def _opening(

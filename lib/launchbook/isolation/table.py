@@ -145,7 +145,8 @@ class Table:
             policies = governing(self._policies.get(end.namespace, ()), direction, end) if isinstance(end, Pod) else ()
             # The ports that an ingress rule calls by name are those of the end that it governs.
             names = _names(policies, direction) if direction == "ingress" else set()
-            row[at] = numbers.setdefault((*map(id, policies), *named_ports(end, names)), len(numbers))
+            own = (*named_ports(end, names), _is_on_its_node(end)) if policies else ()
+            row[at] = numbers.setdefault((*map(id, policies), *own), len(numbers))
             if row[at] == len(mine):
                 mine.append(policies)
         cells = np.zeros((len(mine), len(row)), np.int32)
@@ -159,7 +160,10 @@ class Table:
         return Rows(row, tuple(mine), cells, tuple(cell))
 
     def _alike(self, policies: Sequence[Object], direction: Direction) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The classes that each rule names alike and, for egress, whose ports have the same names: number, and first."""
+        """The classes that each rule names alike, of one kind of network and, for egress, whose ports have the same names.
+
+        Gives the number of each, and the first of each number.
+        """
         codes = [self._named(home(p), rule, direction) for p in policies for _, rule in rules(p, direction)]
         facts = [
             sum((code.astype(np.int64) << 2 * n for n, code in enumerate(codes[at : at + _A_WORD])), np.int64(0))
@@ -169,6 +173,7 @@ class Table:
             numbers: dict[object, int] = {}
             kinds = [numbers.setdefault(named_ports(end, names), len(numbers)) for end in self.classes.ends]
             facts.append(np.array(kinds, np.int64))
+        facts.append(np.array([_is_on_its_node(end) for end in self.classes.ends], np.int64))
         alike = np.zeros(len(self.classes.ends), np.intp)
         for fact in facts:
             values, which = np.unique(fact, return_inverse=True)
@@ -241,3 +246,7 @@ class Table:
 def _names(policies: Sequence[Object], direction: Direction) -> set[tuple[str, str]]:
     """(name, protocol) of the ports that some rule of these policies calls by name."""
     return {name for policy in policies for _, rule in rules(policy, direction) for name in names_of_ports(rule)}
+
+
+def _is_on_its_node(end: End) -> bool:
+    return isinstance(end, Pod) and end.host_network

@@ -22,6 +22,7 @@ COMPUTED = {
     "closed": computed(False),
     "mixed": computed(True, False),
     "by address": computed(None, unsure="address"),
+    "by node": computed(None, unsure="node"),
     "others": computed(None, unsure="others"),
     "nothing": computed(),
 }
@@ -34,6 +35,7 @@ NOT = "Not reached: x-0 DROPPED."
 EITHER = "The expectation is wrong or the policy is"
 UNTOLD = "so nor can whether they or their enforcement are wrong."
 BY_ADDRESS = f"But another pod has another address, and may be let in or kept out ({RULE}): name pods by their labels."
+BY_NODE = f"But a pod on its node's network is let in or kept out as the network plugin has it, and never kept from the pods of its own node ({RULE}): no probe from another pod shows it."
 ALONE = f"Probes alone say so: what the policies say can't be told ({RULE})."
 
 
@@ -56,10 +58,15 @@ ALONE = f"Probes alone say so: what the policies say can't be told ({RULE})."
         ("open", "mixed", "not reached", "FAIL", f"{NOT} {EITHER}, and something beside it may block: the policies say mixed ({RULE})."),
         ("open", "mixed", "nothing", "UNKNOWN", f"{QUOTA} The policies say mixed ({RULE}), which is not what is declared."),
         ("open", "by address", "open", "UNKNOWN", f"Reached x-0. {BY_ADDRESS}"),
+        ("open", "by node", "open", "UNKNOWN", f"Reached x-0. {BY_NODE}"),
         ("open", "by address", "closed", "FAIL", f"{SHUT} What the policies say can't be told ({RULE}), {UNTOLD}"),
+        ("open", "by node", "closed", "FAIL", f"{SHUT} What the policies say can't be told ({RULE}), {UNTOLD}"),
         ("open", "by address", "mixed", "FAIL", f"{SOME} What the policies say can't be told ({RULE}), {UNTOLD}"),
+        ("open", "by node", "mixed", "FAIL", f"{SOME} What the policies say can't be told ({RULE}), {UNTOLD}"),
         ("open", "by address", "not reached", "FAIL", f"{NOT} What the policies say can't be told ({RULE}), {UNTOLD}"),
+        ("open", "by node", "not reached", "FAIL", f"{NOT} What the policies say can't be told ({RULE}), {UNTOLD}"),
         ("open", "by address", "nothing", "UNKNOWN", f"{QUOTA}"),
+        ("open", "by node", "nothing", "UNKNOWN", f"{QUOTA}"),
         ("open", "others", "open", "PASS", f"Reached x-0. {ALONE}"),
         ("open", "others", "closed", "FAIL", f"{SHUT} What the policies say can't be told ({RULE}), {UNTOLD}"),
         ("open", "others", "mixed", "FAIL", f"{SOME} What the policies say can't be told ({RULE}), {UNTOLD}"),
@@ -86,10 +93,15 @@ ALONE = f"Probes alone say so: what the policies say can't be told ({RULE})."
         ("closed", "mixed", "not reached", "UNKNOWN", f"{DOWN} The policies say mixed ({RULE}), which is not what is declared."),
         ("closed", "mixed", "nothing", "UNKNOWN", f"{QUOTA} The policies say mixed ({RULE}), which is not what is declared."),
         ("closed", "by address", "open", "FAIL", f"Reached x-0. What the policies say can't be told ({RULE}), {UNTOLD}"),
+        ("closed", "by node", "open", "FAIL", f"Reached x-0. What the policies say can't be told ({RULE}), {UNTOLD}"),
         ("closed", "by address", "closed", "UNKNOWN", f"{SHUT} {BY_ADDRESS}"),
+        ("closed", "by node", "closed", "UNKNOWN", f"{SHUT} {BY_NODE}"),
         ("closed", "by address", "mixed", "FAIL", f"{SOME} What the policies say can't be told ({RULE}), {UNTOLD}"),
+        ("closed", "by node", "mixed", "FAIL", f"{SOME} What the policies say can't be told ({RULE}), {UNTOLD}"),
         ("closed", "by address", "not reached", "UNKNOWN", f"{DOWN}"),
+        ("closed", "by node", "not reached", "UNKNOWN", f"{DOWN}"),
         ("closed", "by address", "nothing", "UNKNOWN", f"{QUOTA}"),
+        ("closed", "by node", "nothing", "UNKNOWN", f"{QUOTA}"),
         ("closed", "others", "open", "FAIL", f"Reached x-0. What the policies say can't be told ({RULE}), {UNTOLD}"),
         ("closed", "others", "closed", "PASS", f"{SHUT} {ALONE}"),
         ("closed", "others", "mixed", "FAIL", f"{SOME} What the policies say can't be told ({RULE}), {UNTOLD}"),

@@ -104,10 +104,32 @@ def test_outside_is_cut_where_blocks_begin_and_end() -> None:
     ]
 
 
-def test_a_pod_on_its_nodes_network_is_not_governed() -> None:
-    """Policies select pods by their own address, which such a pod has not."""
+OPEN_80 = {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]}
+TO_HOST = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [TEAM], "ports": [{"port": 80}]}]}
+MAYBE_GOVERNED = "but perhaps open, since network plugins differ on whether policies govern a pod on its node's network"
+SAME_NODE = "but perhaps open, since a node and the pods on it always reach each other"
+
+
+@pytest.mark.parametrize(
+    ("spec", "namespace", "to_host", "sure", "because"),
+    [
+        ({"podSelector": {}}, "a", True, (), f"egress: no policy selects t/api; ingress: denied by a/p, {MAYBE_GOVERNED}"),
+        (OPEN_80, "a", True, ((80, 80),), f"egress: no policy selects t/api; ingress: allowed by a/p ingress[0], {MAYBE_GOVERNED}"),
+        ({**OPEN_80, "ingress": [{}]}, "a", True, ALL, "egress: no policy selects t/api; ingress: allowed by a/p ingress[0]"),
+        ({"podSelector": {}}, "b", True, ALL, "egress: no policy selects t/api; ingress: no policy selects a/host"),
+        ({"podSelector": {}, "policyTypes": ["Egress"]}, "t", True, (), f"egress: denied by t/p, {SAME_NODE}; ingress: no policy selects a/host"),
+        (TO_HOST, "t", True, (), f"egress: denied by t/p, {SAME_NODE}; ingress: no policy selects a/host"),
+        ({"podSelector": {}}, "t", False, (), f"egress: no policy selects a/host; ingress: denied by t/p, {SAME_NODE}"),
+        (OPEN_80, "t", False, ((80, 80),), f"egress: no policy selects a/host; ingress: allowed by t/p ingress[0], {SAME_NODE}"),
+        ({"podSelector": {}, "policyTypes": ["Egress"]}, "a", False, (), f"egress: denied by a/p, {MAYBE_GOVERNED}; ingress: no policy selects t/api"),
+    ],
+)  # fmt: skip
+def test_a_pod_on_its_nodes_network(spec: Any, namespace: str, to_host: bool, sure: Any, because: str) -> None:
+    """Nothing closes it for certain: its node reaches its own pods always, and plugins differ on whether it is governed."""
     host = Pod("a/host", "a", {"app": "nats"}, host_network=True)
-    assert ports(policy({"podSelector": {}}), destination=host) == ALL
+    ends = (API, host) if to_host else (host, API)
+    answer = reach(World((policy(spec, namespace),), NAMESPACES), *ends, "TCP")
+    assert (answer.ports, answer.unsure, answer.because) == (sure, subtract(ALL, sure), because)
 
 
 DOUBT = "its ipBlock is meant for addresses outside the cluster, and network plugins differ on whether it names pods"
@@ -148,14 +170,15 @@ def test_both_sides_must_not_close_what_is_unsure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("peer", "unsure"),
-    [(TEAM, ALL), ({"podSelector": {}}, ()), (BLOCK, ALL), ({"ipBlock": {"cidr": "192.0.2.1/32"}}, ALL)],
+    ("peer", "named"),
+    [(TEAM, True), ({"podSelector": {}}, False), (BLOCK, True), ({"ipBlock": {"cidr": "192.0.2.1/32"}}, True)],
 )
-def test_a_peer_on_its_nodes_network_is_unsure(peer: Any, unsure: Any) -> None:
+def test_a_peer_on_its_nodes_network_is_unsure(peer: Any, named: bool) -> None:
     """A plugin may tell such a pod from its node or not; its address is the node's, wherever pods take theirs."""
     host = Pod("t/host", "t", {"app": "api"}, host_network=True)
     answer = reach(World((from_(peer),), NAMESPACES, ("10.2.0.0/16",)), host, NATS, "TCP")
-    assert (answer.ports, answer.unsure) == ((), unsure)
+    assert (answer.ports, answer.unsure) == ((), ALL)
+    assert ("perhaps allowed by a/p ingress[0]" in answer.because) is named
 
 
 @pytest.mark.parametrize(
