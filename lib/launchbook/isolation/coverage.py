@@ -46,6 +46,17 @@ def idle(policies: Sequence[Object], namespaces: Mapping[str, Mapping[str, str]]
     return found
 
 
+def ignored(policies: Sequence[Object]) -> list[str]:
+    """The rules of a direction that their policy's own policyTypes leave out: they open nothing, nor do they close."""
+    return [
+        f"policy {name} is ignored, since the policy's policyTypes leave {direction.capitalize()} out"
+        for policy in policies
+        for direction in DIRECTIONS
+        if direction.capitalize() not in policy_types(policy)
+        for name, _ in rules(policy, direction)
+    ]
+
+
 def unexposed(policies: Sequence[Object], pods: Sequence[Pod]) -> list[str]:
     """The ports of rules that no pod which they lead to declares. A range is taken by one port in it.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from launchbook.errors import ParametersError
 from launchbook.isolation.blocks import Outside, outside
+from launchbook.isolation.coverage import ignored
 from launchbook.isolation.policy import validate
 from launchbook.isolation.ranges import Range
 from launchbook.isolation.reach import ALL, PROTOCOLS, Answer, End, Pod, World
@@ -100,7 +101,7 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
     """The policies and workloads of manifests: files, folders or kustomizations.
 
     networks: the CIDRs that pods take their addresses from, where they are known; else any may be a pod's.
-    A policy of another kind is named on standard error, since it is not computed.
+    A policy of another kind is named on standard error, since it is not computed, and so is a rule that does nothing.
     Raises ParametersError: see command().
     """
     for cidr in networks:
@@ -125,6 +126,8 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
     policies = {f"{_home(o)}/{o['metadata']['name']}": o for o in objects if _is_policy(o)}
     for name, policy in policies.items():
         validate(name, policy)
+    for line in ignored(tuple(policies.values())):
+        print(f"launchbook: {line}.", file=sys.stderr)
     return World(tuple(policies.values()), namespaces, tuple(networks)), tuple({pod.name: pod for pod in pods}.values())
 
 

@@ -213,6 +213,7 @@ def landscape(found: Mapping[str, Any]) -> list[Check]:
         say("pods", "each covered by a policy", coverage.uncovered(policies, pods), "A policy covers each pod."),
         say("selectors", "each names something", coverage.idle(policies, namespaces, pods), "Each names something."),
         say("ports", "each declared by a pod", coverage.unexposed(policies, pods), "Each port is declared by a pod."),
+        say("directions", "each rule's in its policyTypes", coverage.ignored(policies), "No rule is ignored."),
         say("rules", "none said twice", coverage.doubled(policies, namespaces, pods), "No rule repeats others."),
         say("dns", "open to each pod", nameless, "No policy cuts a pod off from DNS.", unresolved),
         say("host network", "no pod on it", host, "No pod uses its node's network."),

@@ -129,6 +129,22 @@ def test_a_policy_of_another_kind_is_named(tmp_path: Path, capsys: Any, version:
     assert found == rows(tmp_path, POD, TWIN, policy({"podSelector": {}}))
 
 
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"policyTypes": ["Ingress"], "egress": [{}]}, "launchbook: policy a/n egress[0] is ignored, since the policy's policyTypes leave Egress out.\n"),
+        ({"policyTypes": ["Egress"], "ingress": [{}]}, "launchbook: policy a/n ingress[0] is ignored, since the policy's policyTypes leave Ingress out.\n"),
+        ({"policyTypes": ["Egress"], "ingress": []}, ""),
+        ({"egress": [{}]}, ""),
+        ({"policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]}, ""),
+    ],
+)  # fmt: skip
+def test_a_rule_that_is_ignored_is_named(tmp_path: Path, capsys: Any, spec: Any, told: str) -> None:
+    """Kubernetes says nothing of it, and who wrote it thinks that it holds."""
+    rows(tmp_path, POD, TWIN, policy({"podSelector": {}, **spec}))
+    assert capsys.readouterr().err == told
+
+
 def test_a_sidecars_port_has_a_name_too() -> None:
     """An init container that restarts always runs beside the others; one that ends serves nobody."""
     ports = lambda name, number: {"ports": [{"name": name, "containerPort": number, "protocol": "UDP"}]}  # noqa: E731
