@@ -12,7 +12,7 @@ import yaml
 from kubernetes.client import Configuration
 
 from lab.lab import Lab
-from launchbook import disruption, isolation
+from launchbook import disruption, isolation, manifests
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
 from launchbook.isolation.probers import Probers
@@ -115,6 +115,17 @@ def test_what_probes_of_pods_and_names_can_tell(prepare: Prepare, image: str) ->
     status, because = told["kgents-triad[name=api] -> kgents-agents/nats-headless:6222"]
     assert status is Status.UNKNOWN
     assert "nobody reached nats-" in because
+
+
+def test_a_mistyped_end_is_found_before_anything_is_done(prepare: Prepare) -> None:
+    """With the nearest name, and the run may neither apply nor probe; the sample's own edges are all there."""
+    mistyped = edge(API, "kgents-triad", "rediss", 6379, "open")
+    told = {}
+    for edges in ([REDIS_OPEN, REDIS_CLOSED], [mistyped]):
+        run = prepare(edges)
+        there = isolation.ends(run, manifests.render(run).objects)
+        told[isolation.judge.ends(run.parameters.isolation.edges, there).status] = run.allowed("probe")
+    assert told == {Status.PASS: True, Status.FAIL: False}
 
 
 def test_an_ip_block_beyond_the_pods_addresses_decides_nothing(prepare: Prepare, planted: Any) -> None:

@@ -2,6 +2,7 @@
 
 from launchbook.isolation import judge
 from launchbook.isolation.canary import enforcement
+from launchbook.isolation.ends import ends
 from launchbook.isolation.lag import during
 from launchbook.isolation.matrix import matrix, table
 from launchbook.isolation.observe import compute, landscape
@@ -14,6 +15,7 @@ __all__ = [
     "canary",
     "compute",
     "during",
+    "ends",
     "enforcement",
     "judge",
     "lags",

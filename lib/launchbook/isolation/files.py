@@ -115,7 +115,7 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
             name = f"{item['kind']} {item['metadata']['name']}"
             print(f"launchbook: {name} is not computed: it may open or close what is said here.", file=sys.stderr)
     scaled = _scaled(objects)
-    pods = tuple(sorted((p for item in objects for p in _pods(item, scaled)), key=lambda pod: pod.name))
+    pods = tuple(sorted((p for item in objects for p in workload_of(item, scaled)), key=lambda pod: pod.name))
     if not pods:
         raise ParametersError(f"{', '.join(map(str, paths))}: no workload was found, so there is nobody to reach.")
     namespaces = {
@@ -174,7 +174,8 @@ def _is_several(item: Object) -> bool:
     return kind == "DaemonSet" or (kind != "Pod" and (spec.get("replicas") or 1) > 1)
 
 
-def _pods(item: Object, scaled: Container[str]) -> Iterator[Workload]:
+def workload_of(item: Object, scaled: Container[str] = ()) -> Iterator[Workload]:
+    """The workload that an object is, if it is one. scaled: the names of those that an autoscaler gives several pods."""
     if item["kind"] == "Pod":
         meta, spec = item["metadata"], item["spec"]
     elif item["kind"] in _TEMPLATES:

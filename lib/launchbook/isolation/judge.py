@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook.isolation import coverage
+from launchbook.isolation.ends import mistaken
 from launchbook.isolation.reach import Pod
 from launchbook.isolation.reality import NOT_REACHED, reality_of, sentence
 from launchbook.words import Check, Status
@@ -16,6 +17,26 @@ _SHOWN = 5  # findings that a sentence lists
 # What the policies say, and what was seen: more was open than they open.
 _LEAKS = {("closed", "open"), ("closed", "mixed"), ("mixed", "open")}
 _HELD = {True: "survived", False: "cut", None: "not seen"}
+
+
+def ends(declared: Sequence[Any], there: Mapping[str, Any]) -> Check:
+    """A.edges: each declared edge begins and ends at what is there. there: see isolation.ends()."""
+    expected, evidence = "each end rendered or on the cluster", ("evidence/isolation/ends.json",)
+
+    def say(status: Status, lines: Sequence[str], because: str = "") -> Check:
+        measured = f"{len(lines)} unknown of {len(declared)} edges"
+        return Check("A.edges", "edges", status, measured, expected, because or _listed(lines), evidence)
+
+    if not declared:
+        return say(Status.NA, (), "The parameters declare no edge under `isolation.edges`.")
+    if there["problem"]:
+        return say(Status.UNKNOWN, (), there["problem"])
+    found = list(mistaken(declared, there))
+    if sure := [line for line, certain in found if certain]:
+        return say(Status.FAIL, sure)
+    if found:
+        return say(Status.UNKNOWN, [line for line, _ in found])
+    return say(Status.PASS, (), "Each is there, or will be once the manifests are applied.")
 
 
 def enforcement(canary: Mapping[str, Any]) -> list[Check]:
@@ -195,8 +216,7 @@ def landscape(found: Mapping[str, Any]) -> list[Check]:
     dns = [(_pod(item), protocol, number) for item, protocol, number in found["dns"]]
 
     def say(subject: str, expected: str, lines: Sequence[str], fine: str, bad: Status = Status.FAIL) -> Check:
-        shown = "; ".join(lines[:_SHOWN]) + (f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
-        because = f"{shown[:1].upper()}{shown[1:]}." if lines else fine
+        because = _listed(lines) if lines else fine
         measured = f"{len(lines)} found of {len(policies)} policies and {len(pods)} pods"
         return Check("A.coverage", subject, bad if lines else Status.PASS, measured, expected, because, evidence)
 
@@ -219,6 +239,11 @@ def landscape(found: Mapping[str, Any]) -> list[Check]:
         say("host network", "no pod on it", host, "No pod uses its node's network."),
         say("other policies", "none", others, "NetworkPolicies are the only kind of policy.", Status.UNKNOWN),
     ]  # fmt: skip
+
+
+def _listed(lines: Sequence[str]) -> str:
+    shown = "; ".join(lines[:_SHOWN]) + (f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
+    return f"{shown[:1].upper()}{shown[1:]}{'' if shown.endswith('?') else '.'}"
 
 
 def _pod(item: Mapping[str, Any]) -> Pod:

@@ -1,0 +1,122 @@
+"""Whether the ends of declared edges are anywhere, asked before anything is changed: a mistyped one would prove nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from launchbook.errors import ClusterError, MissingRight
+from launchbook.isolation.files import workload_of
+from launchbook.parameters import Edge, Source
+from launchbook.run import Run
+from launchbook.strict_yaml import nearest
+
+Object = Mapping[str, Any]
+_BUILT_IN = ("", "apps", "batch", "autoscaling", "policy")
+_KINDS = (("v1", "Pod"), ("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"),
+          ("batch/v1", "CronJob"))  # fmt: skip
+
+
+def ends(run: Run, objects: Sequence[Object]) -> dict[str, Any]:
+    """What is rendered or on the cluster where declared edges begin and end. objects: as they are rendered.
+
+    {"problem", "namespaces": [name], "services": {namespace/name: [port]}, "labels": {namespace: [labels of a pod]},
+    "makers": {namespace: custom resources, which may yet bring Services of their own}}. Of a Service that is rendered
+    the ports are those it will have. A run whose edges name what is not there may change nothing more.
+    """
+    edges = run.parameters.isolation.edges
+    found: dict[str, Any] = {"problem": None, **_rendered(objects)}
+    if not objects:
+        found["problem"] = "Nothing was rendered, so it can't be told."
+    try:
+        _add_live(run, edges, found)
+    except ClusterError as error:
+        found["problem"] = f"It can't be told: {error}"
+    if not found["problem"] and any(sure for _, sure in mistaken(edges, found)):
+        run.bar("isolation.edges names what is not there")
+    run.evidence("isolation/ends.json", found)
+    return found
+
+
+def mistaken(edges: Sequence[Edge], there: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """A line for each end that is neither rendered nor on the cluster, and whether that is sure. Pure.
+
+    there: as ends() gives it. Labels that nobody has are a stranger's, unless somebody's are all but the same.
+    """
+    for edge in edges:
+        for namespace in dict.fromkeys((edge.source.namespace, edge.destination.namespace)):
+            if namespace not in there["namespaces"]:
+                yield f"{edge.name}: there is no namespace {namespace}{nearest(namespace, there['namespaces'])}", True
+        if why := _near(edge.source, there["labels"].get(edge.source.namespace, ())):
+            yield f"{edge.name}: {why}", True
+        namespace, name = edge.destination.namespace, f"{edge.destination.namespace}/{edge.destination.service}"
+        ports = there["services"].get(name)
+        if ports is None and namespace in there["namespaces"]:
+            known = nearest(name, there["services"])
+            maker = there["makers"].get(namespace)
+            perhaps = f", unless {maker[0]} brings it" if maker else ""
+            yield f"{edge.name}: there is no Service {name}{perhaps}{known}", not maker
+        elif ports is not None and edge.destination.port not in ports:
+            has = f"has {', '.join(map(str, ports))}" if ports else "has none"
+            yield f"{edge.name}: Service {name} has no port {edge.destination.port}; it {has}", True
+
+
+def _near(source: Source, labels: Sequence[Mapping[str, str]]) -> str:
+    """Which label of a source nobody has, where one of nearly that name is there; "" where there is none."""
+    if any(source.labels.items() <= one.items() for one in labels):
+        return ""
+    for key, value in source.labels.items():
+        values = {one[key] for one in labels if key in one}
+        near = nearest(value, values) if values else nearest(key, {k for one in labels for k in one})
+        if value not in values and near:
+            return f"no pod in namespace {source.namespace} has the label {key}={value}{near}"
+    return ""
+
+
+def _rendered(objects: Sequence[Object]) -> dict[str, Any]:
+    namespaces = {item["metadata"]["name"] for item in objects if item["kind"] == "Namespace"}
+    namespaces |= {item["metadata"]["namespace"] for item in objects if "namespace" in item["metadata"]}
+    makers: dict[str, list[str]] = {}
+    labels: dict[str, list[Mapping[str, str]]] = {}
+    for item in objects:
+        group = item["apiVersion"].rpartition("/")[0]
+        if group not in _BUILT_IN and not group.endswith(".k8s.io"):
+            where = item["metadata"].get("namespace", "")
+            makers.setdefault(where, []).append(f"{item['kind']} {item['metadata']['name']}")
+        for pod in workload_of(item):
+            labels.setdefault(pod.namespace, []).append(pod.labels)
+    services = {_name(item): _ports(item) for item in objects if item["kind"] == "Service"}
+    return {"namespaces": sorted(namespaces), "services": services, "labels": labels, "makers": makers}
+
+
+def _add_live(run: Run, edges: Sequence[Edge], found: dict[str, Any]) -> None:
+    """What the cluster has besides. Raises ClusterError."""
+    live = {item["metadata"]["name"] for item in run.cluster.list("Namespace")}
+    # The load generator's namespace is made by the run that needs it.
+    found["namespaces"] = sorted({*found["namespaces"], *live, run.parameters.load.generator.namespace})
+    for namespace in sorted({edge.destination.namespace for edge in edges} & live):
+        wanted = {edge.destination.service for edge in edges if edge.destination.namespace == namespace}
+        services = {_name(item): _ports(item) for item in _services(run, namespace, wanted)}
+        found["services"] = {**services, **found["services"]}
+    for namespace in sorted({edge.source.namespace for edge in edges if edge.source.labels} & live):
+        for api_version, kind in _KINDS:
+            with suppress(MissingRight):
+                pods = run.cluster.list(kind, namespace, api_version=api_version)
+                found["labels"].setdefault(namespace, []).extend(p.labels for item in pods for p in workload_of(item))
+
+
+def _services(run: Run, namespace: str, wanted: Collection[str]) -> list[Object]:
+    """The Services of a namespace; of one in which they can't be listed those that are wanted. Raises ClusterError."""
+    try:
+        return list(run.cluster.list("Service", namespace))
+    except MissingRight:
+        return [item for name in sorted(wanted) if (item := run.cluster.get("Service", name, namespace))]
+
+
+def _name(item: Object) -> str:
+    return f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}"
+
+
+def _ports(item: Object) -> list[int]:
+    return [port["port"] for port in item["spec"].get("ports") or ()]
