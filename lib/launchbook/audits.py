@@ -379,8 +379,8 @@ AUDITS: dict[str, Audit] = {
     ),
     "least-privilege": Audit(
         ("Namespace", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"),
-        "no wildcard, no right to become another, no binding to admin",
-        "Name the verbs and resources, and bind them in the namespace alone.", _wild,
+        "no wildcard, no right to become another, no binding to admin; no account reads every Secret or starts pods",
+        "Name the verbs and resources, and bind them in the namespace alone, to whom needs them.", _wild,
     ),
 }  # fmt: skip
 
