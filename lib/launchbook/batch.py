@@ -76,6 +76,8 @@ def run_batch(
     _require_room(outputs)
     folder = open_folder(resolved, outputs, tracks=tracks, mode="batch", read_only=read_only)
     log = Log(folder.evidence / "batch.jsonl")
+    if cluster is not None:
+        log.append("cluster", at=_now(), cluster=cluster.identity.recorded())
     say(f"run {folder.id} in {_shown(folder.path)}")
     for given in resolved.environment.waivers:
         if fault := Waiver(**given.model_dump()).fault(datetime.now(UTC).date()):

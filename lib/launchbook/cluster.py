@@ -53,6 +53,12 @@ class Identity:
     user: str
     groups: tuple[str, ...]
 
+    def recorded(self) -> dict[str, str]:
+        """What a run's records say of it."""
+        return {
+            "context": self.context, "server": self.server, "uid": self.uid, "version": self.version, "user": self.user,
+        }  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Response:

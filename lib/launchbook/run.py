@@ -21,7 +21,7 @@ import launchbook.banner as banner
 import launchbook.versions as versions
 from launchbook.asked import asked
 from launchbook.checklist import load as load_checklist
-from launchbook.errors import Gate, NotAllowed, ParametersError
+from launchbook.errors import ClusterError, Gate, NotAllowed, ParametersError
 from launchbook.folder import RunFolder
 from launchbook.interact import Confirmation, Progress
 from launchbook.parameters import Act, Environment
@@ -30,6 +30,7 @@ from launchbook.record import Log, check_fields, checks_in, read_evidence, write
 from launchbook.rules import rules_of
 from launchbook.tracks import TRACKS, Track, by_subject
 from launchbook.verdict import fold, opening
+from launchbook.whole import first_cluster
 from launchbook.words import Check, Priority, Status, Waiver, merge, now_text
 
 if TYPE_CHECKING:
@@ -93,20 +94,19 @@ class Run:
     def cluster(self) -> Cluster:
         """The cluster that the parameters name, connected at first use, its identity recorded.
 
-        Raises ClusterError where it can't be reached or is another one.
+        Raises ClusterError where it can't be reached, or is another one than was named or than the run began with.
         """
         from launchbook.cluster import Cluster
 
         cluster = Cluster.connect(self.parameters.cluster)
-        who = cluster.identity
-        seen = {
-            "context": who.context,
-            "server": who.server,
-            "uid": who.uid,
-            "version": who.version,
-            "user": who.user,
-        }
-        self._say("cluster", cluster=seen)
+        began = first_cluster(Log(self.files.evidence / "batch.jsonl").read(), self._logs())
+        self._say("cluster", cluster=cluster.identity.recorded())
+        if began and began["uid"] != cluster.identity.uid:
+            raise ClusterError(
+                f"this run began on cluster {began['uid']} ({began['server']}), and context "
+                f"{cluster.identity.context!r} leads to {cluster.identity.uid} ({cluster.identity.server}) now. Point "
+                f"the context at the former one and start a new run. Track {self.track.id} changed nothing."
+            )
         return cluster
 
     def allowed(self, act: Act) -> bool:
@@ -134,10 +134,9 @@ class Run:
 
     def checks(self, track: str | None = None) -> tuple[Check, ...]:
         """What this run folder holds so far, one check per (id, subject); of one track, or of all."""
-        ids = [track] if track else [t.id for t in TRACKS]
-        logs = [record for id in ids for record in Log(self.files.evidence / f"{id}.jsonl").read()]
-        told = [(r["id"], r["subject"]) for r in logs if r["event"] == "explained"]
-        return merge(checks_in(logs), told)
+        records = [record for id, log in self._logs().items() if track in (None, id) for record in log]
+        told = [(r["id"], r["subject"]) for r in records if r["event"] == "explained"]
+        return merge(checks_in(records), told)
 
     def explain(self, id: str, subject: str, *, why: str, author: str) -> None:
         """Says why a check that was FAIL is PASS now; without it the verdict counts UNKNOWN."""
@@ -217,7 +216,10 @@ class Run:
             self._banner.update(fold(self.files))
 
     def _say(self, event: str, **fields: Any) -> None:
-        self.log.append(event, at=now_text(self.now()), **fields)
+        self.log.append(event, at=now_text(self.now()), run=self.opened["run"], **fields)
+
+    def _logs(self) -> dict[str, list[dict[str, Any]]]:
+        return {t.id: Log(self.files.evidence / f"{t.id}.jsonl").read() for t in TRACKS}
 
     def _refusal(self, act: Act) -> str | None:
         if self.read_only:

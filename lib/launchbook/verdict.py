@@ -14,6 +14,7 @@ from typing import Any
 from launchbook.folder import RunFolder
 from launchbook.record import Log, check_fields, checks_in
 from launchbook.tracks import TRACKS, Track
+from launchbook.whole import clusters, first_cluster, own
 from launchbook.words import (
     BadConfiguration,
     Decision,
@@ -73,6 +74,7 @@ def compute(batch: Records, logs: Mapping[str, Records]) -> dict[str, Any]:
     if not batch or batch[0]["event"] != "run":
         raise ValueError("batch.jsonl doesn't open with a run record; what was expected isn't known")
     opened = batch[0]
+    logs, strange = own(batch, logs)
     rules = {r["id"]: Rule(**{**r, "priority": Priority(r["priority"])}) for r in opened["rules"]}
     waivers = [Waiver(**{**w, "expires": date.fromisoformat(w["expires"])}) for w in opened["waivers"]]
     tracks = [_track(track, opened, batch, logs.get(track.id, ())) for track in TRACKS]
@@ -83,6 +85,7 @@ def compute(batch: Records, logs: Mapping[str, Records]) -> dict[str, Any]:
     checks = (*found, *missing(expected, found))
     subject, changed = _subject(records)
     incomplete = [f"track {t['id']} {t['because']}" for t in tracks if t["status"] != "finished"] + changed
+    incomplete += [*strange, *clusters(batch, logs)]
     today = date.fromisoformat(opened["at"][:10])
     try:
         decision = weigh(checks, rules, waivers, today=today, incomplete=incomplete)
@@ -99,7 +102,7 @@ def compute(batch: Records, logs: Mapping[str, Records]) -> dict[str, Any]:
         "mode": opened["mode"],
         "read_only": opened["read_only"],
         "actor": opened["actor"],
-        "cluster": next((r["cluster"] for r in reversed(records) if r["event"] == "cluster"), None),
+        "cluster": first_cluster(batch, logs),
         "asked": opened.get("asked", []),
         "subject": subject,
         "started": opened["at"],

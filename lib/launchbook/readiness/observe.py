@@ -12,6 +12,7 @@ from launchbook.record import Log
 from launchbook.run import RUN_LABEL, Run
 from launchbook.tracks import TRACKS
 from launchbook.verdict import compute
+from launchbook.words import now_text
 
 _RBAC = "rbac.authorization.k8s.io/v1"
 _VERSIONS = {
@@ -66,5 +67,5 @@ def outlook(run: Run) -> dict[str, Any]:
     batch = Log(run.files.evidence / "batch.jsonl").read()
     logs = {track.id: Log(run.files.evidence / f"{track.id}.jsonl").read() for track in TRACKS}
     own = run.track.id
-    logs[own] = [*logs[own], {"event": "finished"}]
+    logs[own] = [*logs[own], {"event": "finished", "at": now_text(run.now())}]
     return compute([*batch, {"event": "exited", "track": own, "code": 0, "seconds": 0.0, "reason": None}], logs)
