@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from launchbook import load
 from launchbook.bounds import refuse_empty
 from launchbook.errors import LaunchbookError, ParametersError
 from launchbook.folder import RunFolder
+from launchbook.leasing import Holder, leased
 from launchbook.mend import mend
 from launchbook.parameters_file import Resolved
 from launchbook.record import Log, write_evidence
@@ -74,7 +75,11 @@ def run_batch(
     if absent := [t.notebook for t in selected if not (notebooks / t.notebook).exists()]:
         raise ParametersError(f"{notebooks} holds no {absent[0]}. Nothing was touched.")
     _require_room(outputs)
-    folder = open_folder(resolved, outputs, tracks=tracks, mode="batch", read_only=read_only)
+    held = ExitStack()
+    folder = open_folder(
+        resolved, outputs, tracks=tracks, mode="batch", read_only=read_only,
+        secure=lambda new: held.enter_context(_leased(cluster, resolved, new, read_only)),
+    )  # fmt: skip
     log = Log(folder.evidence / "batch.jsonl")
     if cluster is not None:
         log.append("cluster", at=_now(), cluster=cluster.identity.recorded())
@@ -84,7 +89,7 @@ def run_batch(
             say(f"the waiver of {given.check} {given.subject} is ignored: {fault}")
     workers = Workers(selected, folder)
     try:
-        with _stoppable(), _lease(cluster, resolved, folder, read_only), workers:
+        with _stoppable(), held, workers:
             for track in selected:
                 _run_track(track, workers, folder, log, notebooks, resolved, read_only, say)
                 _sweep(cluster, folder, log, say)
@@ -196,15 +201,13 @@ def _stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def _lease(cluster: Cluster | None, resolved: Resolved, folder: RunFolder, read_only: bool) -> Iterator[None]:
-    """Keeps two runs that change one environment apart; a run that changes nothing needs none."""
+def _leased(
+    cluster: Cluster | None, resolved: Resolved, folder: RunFolder, read_only: bool
+) -> AbstractContextManager[None]:
+    """Keeps two runs that change the same namespaces apart; a run that changes nothing needs no Lease."""
     if cluster is None or read_only or not resolved.environment.allow:
-        yield
-        return
-    name = f"launchbook-{resolved.environment.name}"
-    with cluster.lease(resolved.environment.cluster.lease_namespace, name, folder.id, 30):
-        yield
+        return nullcontext()
+    return leased(cluster, resolved.environment, Holder.here(folder.id))
 
 
 def _sweep(cluster: Cluster | None, folder: RunFolder, log: Log, say: Say) -> None:

@@ -1,4 +1,4 @@
-"""The only door to the Kubernetes API: identity, rights, reading, applying, exec, eviction and the Lease.
+"""The only door to the Kubernetes API: identity, rights, reading, applying, exec and eviction.
 
 Objects are plain dicts, as `kubectl get -o json` shows them. Every call ends within a time, and an error names what
 was asked for. A Cluster may be used from several threads.
@@ -24,7 +24,6 @@ import launchbook.watching as watching
 from launchbook.discovery import Discovery, Resource
 from launchbook.errors import ClusterError, MissingRight, NotFound, Unavailable, UnknownKind
 from launchbook.execing import ExecResult, Session, execute, session
-from launchbook.leasing import lease
 from launchbook.parameters import Cluster as ClusterParameters
 from launchbook.transport import LogStream, Transport
 
@@ -363,10 +362,6 @@ class Cluster:
     def raw(self, path: str) -> Any:
         """GET of any path of the API, `/api/v1/nodes/n/proxy/configz`, parsed. Raises ClusterError, MissingRight."""
         return self._transport.call("GET", path)
-
-    def lease(self, namespace: str, name: str, holder: str, seconds: int) -> AbstractContextManager[None]:
-        """Holds a Lease, renewed until the end. Raises ClusterError where somebody else holds it."""
-        return lease(self, namespace, name, holder, seconds)
 
     def replace(self, obj: Mapping[str, Any]) -> dict[str, Any]:
         """Replaces an object of the same resourceVersion. Raises ConflictError where it has changed since."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -43,12 +45,11 @@ class RunFolder:
         Raises OSError where outputs can't be written.
         """
         day = outputs / now.strftime("%Y-%m-%d")
-        day.mkdir(parents=True, exist_ok=True)
         stem = f"{now.strftime('%H%M%SZ')}-{environment}"
         for attempt in range(1, 1000):
             path = day / (stem if attempt == 1 else f"{stem}-{attempt}")
             try:
-                path.mkdir()
+                path.mkdir(parents=True)
             except FileExistsError:
                 continue
             folder = cls(path)
@@ -56,6 +57,12 @@ class RunFolder:
             folder.documents.mkdir()
             return folder
         raise FileExistsError(f"{day} holds a thousand runs named {stem}")
+
+    def discard(self) -> None:
+        """Takes a folder away in which nothing was recorded, and its day where no other run is in it."""
+        shutil.rmtree(self.path)
+        with suppress(OSError):
+            self.path.parent.rmdir()
 
     def latest(self, environment: str) -> None:
         """Lets `outputs/latest` and `outputs/latest-ENVIRONMENT` point here."""

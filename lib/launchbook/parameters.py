@@ -65,7 +65,7 @@ class Cluster(Model):
     kubeconfig: RelativePath | None = None  # None: $KUBECONFIG, else ~/.kube/config
     uid: str | None = None  # UID of the kube-system namespace; a different one is refused
     protected: bool = False  # its name must be typed before anything is changed
-    lease_namespace: str = "launchbook"  # where the Lease that keeps two runs apart lives
+    lease_namespace: str = "launchbook"  # where the Leases that keep runs apart live: one for the whole cluster
 
 
 ForcedFields = Annotated[str, Field(pattern=r"^[A-Z]\w+(/[a-z0-9.:-]+){1,2}( \.\S+)*$")]

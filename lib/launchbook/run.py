@@ -24,6 +24,7 @@ from launchbook.checklist import load as load_checklist
 from launchbook.errors import ClusterError, Gate, NotAllowed, ParametersError
 from launchbook.folder import RunFolder
 from launchbook.interact import Confirmation, Progress
+from launchbook.leasing import Holder, leased
 from launchbook.parameters import Act, Environment
 from launchbook.parameters_file import Resolved, knobs, load
 from launchbook.record import Log, check_fields, checks_in, read_evidence, write_atomically, write_evidence
@@ -273,28 +274,36 @@ class _Lease:
     def acquire(self) -> None:
         if self._run is None or self._taken:
             return
-        held = self._run.cluster.lease(
-            self._run.parameters.cluster.lease_namespace,
-            f"launchbook-{self._run.parameters.name}",
-            self._run.id,
-            30,
-        )
+        run = self._run
+        held = leased(run.cluster, run.parameters, Holder.here(run.id), shared=run.interactive)
         held.__enter__()
-        self._run.at_exit(lambda: held.__exit__(None, None, None))
+        run.at_exit(lambda: held.__exit__(None, None, None))
         self._taken = True
 
 
 def open_folder(
-    resolved: Resolved, outputs: Path, *, tracks: Sequence[str], mode: str, read_only: bool = False
+    resolved: Resolved,
+    outputs: Path,
+    *,
+    tracks: Sequence[str],
+    mode: str,
+    read_only: bool = False,
+    secure: Callable[[RunFolder], Any] = lambda folder: None,
 ) -> RunFolder:
     """A new run folder with its parameters frozen and its expectations fixed; verdict.json says INCOMPLETE.
 
-    Raises ParametersError where the checklist can't be read, before the folder is made.
+    secure: called once the run has its name and before anything of it is written; where it raises, there is no folder,
+    and `latest` stays. Raises ParametersError where the checklist can't be read, before the folder is made.
     """
     environment = resolved.environment
     rules = rules_of(environment)
     now = datetime.now(UTC)
     folder = RunFolder.create(outputs, environment.name, now)
+    try:
+        secure(folder)
+    except BaseException:
+        folder.discard()
+        raise
     write_atomically(folder.parameters, resolved.to_yaml())
     write_evidence(folder.evidence / "origins.json", dict(resolved.origins))
     fields = opening(

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from environments import lab_environment
 
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError, ConflictError, MissingRight, WaitTimeout
+from launchbook.leasing import Holder, leased, running
 from launchbook.parameters import Cluster as Parameters
+from launchbook.parameters_file import load
 
 pytestmark = pytest.mark.lab
 ROLE = Path(__file__).parents[2] / "parameters" / "launchbook-role.yaml"
@@ -92,10 +95,14 @@ def test_exec_gives_output_and_exit_code(cluster: Cluster, system: Any) -> None:
         cluster.exec("kgents-triad", pod, ["python3", "-c", "import signal; signal.pause()"], timeout=1)
 
 
-def test_a_lease_keeps_two_runs_apart(cluster: Cluster) -> None:
-    """The second is told who works; once the first has ended it may begin."""
-    second = cluster.lease(NAMESPACE, "test", "two", 30)
-    with cluster.lease(NAMESPACE, "test", "one", 30), pytest.raises(ClusterError, match="run one is at work"):
-        second.__enter__()
-    with cluster.lease(NAMESPACE, "test", "two", 30):
-        pass
+def test_leases_keep_two_runs_apart(cluster: Cluster, tmp_path: Path) -> None:
+    """The second is told who works; once the first has ended it may begin. The runbook's own role is enough."""
+    path = lab_environment(tmp_path, "none", tmp_path / "none", {"allow": ["apply"]})
+    environment = load(path, {"manifests.namespaces": ["lease-a", "lease-b"]}).environment
+    with leased(cluster, environment, Holder("one", "sre@ci-1")):
+        with pytest.raises(ClusterError, match="run one of sre@ci-1 is at work since .*ns-lease-a, ns-lease-b"):
+            leased(cluster, environment, Holder("two", "sre@ci-2")).__enter__()
+        assert running(cluster, NAMESPACE) == {"one"}
+    with leased(cluster, environment, Holder("two", "sre@ci-2")):
+        assert running(cluster, NAMESPACE) == {"two"}
+    assert running(cluster, NAMESPACE) == set()

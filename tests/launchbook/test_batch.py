@@ -14,14 +14,16 @@ from typing import Any, cast
 import nbformat
 import psutil
 import pytest
+from memory import Memory
 from runs import environment, notebooks, passing
 from tenacity import retry, stop_after_delay, wait_fixed
 
 from launchbook import manifests
 from launchbook.batch import run_batch
 from launchbook.cluster import Cluster
-from launchbook.errors import NotAllowed, ParametersError
+from launchbook.errors import ClusterError, NotAllowed, ParametersError
 from launchbook.folder import RunFolder
+from launchbook.leasing import Holder, leased
 from launchbook.run import Run
 from launchbook.seal import compare, verify
 from launchbook.tracks import TRACKS
@@ -187,6 +189,28 @@ def test_manifests_that_do_not_render_touch_nothing(tmp_path: Path) -> None:
             outputs=tmp_path / "outputs", tracks=["A"], read_only=False, say=print, render=print,
         )  # fmt: skip
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_run_that_is_refused_makes_no_folder(tmp_path: Path) -> None:
+    """`latest` goes on naming the run that did something: the one that `launchbook undo outputs/latest` takes back."""
+    run(tmp_path, {"A": ["run.finish()"]}, tracks="A")
+    before = folder(tmp_path).path
+    resolved = environment(tmp_path / "parameters")
+    (tmp_path / "parameters" / "manifests").mkdir()
+    (tmp_path / "parameters" / "manifests" / "a.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: a}\n"
+    )
+    cluster = cast(Cluster, Memory())
+    with (
+        leased(cluster, resolved.environment, Holder("other", "sre@ci-1")),
+        pytest.raises(ClusterError, match=r"run other of sre@ci-1 is at work .*Nothing was touched\."),
+    ):
+        run_batch(
+            resolved, cluster, notebooks=tmp_path / "notebooks", outputs=tmp_path / "outputs", tracks=["A"],
+            read_only=False, say=print, render=print,
+        )  # fmt: skip
+    assert list((tmp_path / "outputs").glob("20*/*")) == [before]
+    assert [(tmp_path / "outputs" / name).resolve() for name in ("latest", "latest-mini")] == [before] * 2
 
 
 def test_a_notebook_whose_manifests_do_not_render_may_change_nothing(tmp_path: Path) -> None:

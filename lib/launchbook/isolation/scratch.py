@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from launchbook.pods import ensure_namespace, pod
@@ -17,8 +18,8 @@ Object = dict[str, Any]
 
 
 def scratch(run: Run) -> str:
-    """The run's own namespace for canary and controls."""
-    return f"{run.parameters.isolation.scratch_namespace}-{run.id[-12:].lower().replace('_', '-').strip('-')}"
+    """The run's own namespace for canary and controls: another run's has another name, whatever its environment's is."""
+    return f"{run.parameters.isolation.scratch_namespace}-{hashlib.sha256(run.id.encode()).hexdigest()[:8]}"
 
 
 def open_namespace(run: Run, name: str) -> None:

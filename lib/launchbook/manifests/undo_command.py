@@ -12,6 +12,7 @@ from launchbook.cluster import Cluster
 from launchbook.display import visible
 from launchbook.errors import NotAllowed, ParametersError
 from launchbook.folder import RunFolder
+from launchbook.leasing import Holder, leased
 from launchbook.manifests.journal import FILE
 from launchbook.manifests.undoing import COLUMNS, take_back
 from launchbook.parameters import Environment
@@ -35,7 +36,8 @@ def command(folder: Path, *, confirm: str | None, even_if_changed: bool, tell: C
     environment = load(files.parameters).environment
     _require(environment, confirm)
     cluster = Cluster.connect(environment.cluster)
-    with cluster.lease(environment.cluster.lease_namespace, f"launchbook-{environment.name}", f"undo-{files.id}", 30):
+    applying = environment.model_copy(update={"allow": ("apply",)})
+    with leased(cluster, applying, Holder.here(f"undo-{files.id}")):
         timeout = environment.manifests.ready_timeout
         frame = take_back(cluster, journal, timeout, even_if_changed=even_if_changed, tell=tell)
     rows = [[visible(value) for value in row] for row in frame.itertuples(index=False)]
