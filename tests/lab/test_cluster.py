@@ -100,7 +100,7 @@ def test_leases_keep_two_runs_apart(cluster: Cluster, tmp_path: Path) -> None:
     path = lab_environment(tmp_path, "none", tmp_path / "none", {"allow": ["apply"]})
     environment = load(path, {"manifests.namespaces": ["lease-a", "lease-b"]}).environment
     with leased(cluster, environment, Holder("one", "sre@ci-1")):
-        with pytest.raises(ClusterError, match="run one of sre@ci-1 is at work since .*ns-lease-a, ns-lease-b"):
+        with pytest.raises(ClusterError, match=r"run one of sre@ci-1 is at work since .*ns-lease-a, ns-lease-b"):
             leased(cluster, environment, Holder("two", "sre@ci-2")).__enter__()
         assert running(cluster, NAMESPACE) == {"one"}
     with leased(cluster, environment, Holder("two", "sre@ci-2")):
