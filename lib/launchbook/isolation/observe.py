@@ -32,7 +32,8 @@ def compute(run: Run) -> pd.DataFrame:
     """
     cluster = run.cluster
     named = {n["metadata"]["name"]: n["metadata"].get("labels") or {} for n in cluster.list("Namespace")}
-    policies = tuple(p for p in cluster.list("NetworkPolicy", api_version=_POLICY) if not _ours(p))
+    # A label makes no policy ineffective, so none is left out for it.
+    policies = tuple(cluster.list("NetworkPolicy", api_version=_POLICY))
     pods = _everybody(run)
     world = World(policies, named, _networks(run, pods))
     others = told(beyond(cluster))
@@ -77,8 +78,7 @@ def landscape(run: Run) -> dict[str, Any]:
             n["metadata"]["name"]: n["metadata"].get("labels") or {} for n in cluster.list("Namespace")
         }
         for namespace in scope:
-            policies = cluster.list("NetworkPolicy", namespace, api_version=_POLICY)
-            found["policies"] += [p for p in policies if not _ours(p)]
+            found["policies"] += cluster.list("NetworkPolicy", namespace, api_version=_POLICY)
             found["pods"] += [
                 asdict(pod_of(p)) for p in cluster.list("Pod", namespace) if not _ours(p) and not _ended(p)
             ]

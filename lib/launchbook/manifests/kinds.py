@@ -53,8 +53,12 @@ def _stateful_set(item: Object) -> State:
     if strategy.get("type") == "OnDelete" and updated < wanted:
         return _by_hand(updated, wanted)
     behind = status.get("currentRevision") != status.get("updateRevision") and strategy.get("type") != "OnDelete"
-    if (behind and updated < wanted - kept) or (behind and not kept):
-        return State("waiting", f"{updated} of {wanted} pods have the newest revision")
+    told = f"{updated} of {wanted} pods have the newest revision"
+    if behind and wanted - kept <= updated < wanted:
+        # Stricter than kstatus too: a rollout in part may be wanted, but what was judged isn't all that runs.
+        return State("failed", f"{told}, and its partition {kept} keeps the others as they were")
+    if behind and not (kept and updated == wanted):
+        return State("waiting", told)
     return _of(min(status.get("readyReplicas", 0), status.get("availableReplicas", 0)), wanted)
 
 

@@ -161,7 +161,7 @@ def pods(run: Run, rendered: Rendered) -> list[Object]:
 
 
 def present(run: Run, rendered: Rendered) -> dict[str, list[Object]] | str:
-    """kind -> what is there of foreign.KINDS in the namespaces under launch but the run's own; else why it can't be read.
+    """kind -> what is there of foreign.KINDS in the namespaces under launch but this run's own; else why it can't be read.
 
     EndpointSlices follow their pods within moments, so where they lead is asked again before it counts. What is judged
     is recorded with it: what comes or goes from here on is a change during the run.
@@ -191,7 +191,7 @@ def _there(run: Run) -> dict[str, list[Object]]:
             for namespace in run.parameters.manifests.namespaces
             for item in run.cluster.list(kind, namespace, api_version=api_version)
         ]
-        found[kind] = [item for item in items if RUN_LABEL not in (item["metadata"].get("labels") or {})]
+        found[kind] = [item for item in items if (item["metadata"].get("labels") or {}).get(RUN_LABEL) != run.files.id]
     return found
 
 
