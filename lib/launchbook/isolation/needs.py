@@ -6,7 +6,7 @@ table's classes, and two pods of one class are a pair too.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -92,30 +92,65 @@ def _uses(
 ) -> Iterator[tuple[str, Use, Notice | None]]:
     """(policy or rule, use, who would notice) of each cell of one direction, but for what is known to be needed."""
     opposite: Direction = "egress" if direction == "ingress" else "ingress"
-    rows, others = table.rows(direction), table.rows(opposite)
-    other_sides, ends = table.sides(opposite, protocol), table.classes.ends
+    rows, others, ends = table.rows(direction), table.rows(opposite), table.classes.ends
+    met = _Met(table.sides(opposite, protocol))
+    doubled: set[tuple[str, int]] = set()  # of the sides that cells share, what others say too
     for number, side in enumerate(table.sides(direction, protocol)):
-        unknown = [name for name in _names(side) if name not in known]
+        unknown = [name for name in _names(side) if name not in known and (name, id(side)) not in doubled]
         if side.free or not unknown:
             continue
-        mine = np.flatnonzero(rows.row == rows.cell[number][0])
+        mine = np.flatnonzero(rows.row == rows.cell[number].row)
         peers = np.flatnonzero(rows.cells[rows.row[mine[0]]] == number)
         cells = others.cells[np.ix_(others.row[peers], mine)]
+        occurs = np.unique(cells)
+        before = met.ports(side)
         for name in unknown:
-            rest = _without(side, name)
-            if (rest.ports, rest.unsure) == (side.ports, side.unsure):
+            rest = met.without(side, name)
+            if rest == before:
+                doubled.add((name, id(side)))
                 yield name, Use.DOUBLED, None
                 continue
-            met = ((cell, meet(side, other_sides[cell]), meet(rest, other_sides[cell])) for cell in np.unique(cells))
-            changed = next(((cell, before, after) for cell, before, after in met if before != after), None)
-            if not changed:
+            changed = next((cell for cell in occurs if met.of(before, cell) != met.of(rest, cell)), None)
+            if changed is None:
                 yield name, Use.HIDDEN, None
                 continue
-            cell, before, after = changed
-            peer, self_ = np.argwhere(cells == cell)[0]
+            peer, self_ = np.argwhere(cells == changed)[0]
             pair = [ends[mine[self_]], ends[peers[peer]]]
             source, destination = pair if direction == "egress" else reversed(pair)
-            yield name, Use.NEEDED, Notice(source, destination, protocol, before, after)
+            notice = Notice(source, destination, protocol, met.of(before, changed), met.of(rest, changed))
+            yield name, Use.NEEDED, notice
+
+
+class _Met:
+    """What sides, whole or with something left out, open together with those of the other direction, each asked once."""
+
+    def __init__(self, others: Sequence[Side]) -> None:
+        self._numbers: dict[Ports, int] = {}
+        self._sides: list[Side] = []
+        self._others = [self.ports(side) for side in others]
+        self._rests: dict[tuple[int, str], int] = {}
+        self._met: dict[tuple[int, int], Ports] = {}
+
+    def ports(self, side: Side) -> int:
+        """The number of what a side opens."""
+        number = self._numbers.setdefault((side.ports, side.unsure), len(self._sides))
+        if number == len(self._sides):
+            self._sides.append(side)
+        return number
+
+    def without(self, side: Side, name: str) -> int:
+        """The number of what a side, which a table keeps, opens without a policy or a rule."""
+        key = (id(side), name)
+        if key not in self._rests:
+            self._rests[key] = self.ports(_without(side, name))
+        return self._rests[key]
+
+    def of(self, ports: int, cell: int) -> Ports:
+        """What is open between what has a number and a cell of the other direction."""
+        key = (ports, self._others[cell])
+        if key not in self._met:
+            self._met[key] = meet(self._sides[ports], self._sides[key[1]])
+        return self._met[key]
 
 
 def _names(side: Side) -> list[str]:

@@ -185,10 +185,10 @@ def side(world: World, direction: Direction, mine: Sequence[Object], self_: End,
         for policy in mine
         for name, rule in rules(policy, direction)
     )
-    return Side(direction, "", tuple(policy_name(policy) for policy in mine), openings, _doubt(self_, peer))
+    return Side(direction, "", tuple(policy_name(policy) for policy in mine), openings, doubt(self_, peer))
 
 
-def _doubt(self_: End, peer: End) -> str:
+def doubt(self_: End, peer: End) -> str:
     """Why the policies of one end may not hold against the other.
 
     Rule: https://kubernetes.io/docs/concepts/services-networking/network-policies/#networkpolicy-and-hostnetwork-pods
@@ -202,10 +202,10 @@ def _opening(
     world: World, at: str, direction: Direction, name: str, rule: Object, peer: End, protocol: str, destination: End
 ) -> Opening:
     found = [naming(world, at, one, peer) for one in peers(rule, direction)] or [""]
-    named = [doubt for doubt in found if doubt is not None]
+    named = [why for why in found if why is not None]
     if not named:
         return Opening(name, refusal=f"it does not name {peer.name}")
-    ports = union(_ports(rule, protocol, destination))
+    ports = opened(rule, protocol, destination)
     if not ports:
         return Opening(name, refusal=f"it opens no {protocol} port of {destination.name}")
     return Opening(name, ports, min(named))  # "" where any is certain; else the same one, in whatever order they stand
@@ -241,11 +241,11 @@ def namespace_labels(world: World, name: str) -> Mapping[str, str]:
     return {**world.namespaces.get(name, {}), "kubernetes.io/metadata.name": name}
 
 
-def _ports(rule: Object, protocol: str, destination: End) -> list[Range]:
+def opened(rule: Object, protocol: str, destination: End) -> tuple[Range, ...]:
     """The ports that a rule opens; a missing or empty list opens all. A named port is the destination's own."""
     wanted = rule.get("ports")
     if not wanted:
-        return list(ALL)
+        return ALL
     found: list[Range] = []
     for one in wanted:
         if (one.get("protocol") or "TCP") != protocol:
@@ -257,4 +257,4 @@ def _ports(rule: Object, protocol: str, destination: End) -> list[Range]:
             found.append((port, one.get("endPort") or port))
         elif isinstance(destination, Pod):
             found += [(n, n) for name, proto, n in destination.ports if name == port and proto == protocol]
-    return found
+    return union(found)

@@ -19,28 +19,42 @@ from launchbook.isolation.blocks import Outside
 from launchbook.isolation.classes import Classes, classes, named_ports, names_of_ports
 from launchbook.isolation.ranges import Range
 from launchbook.isolation.reach import (
+    ALL,
     BLOCK,
     HOST,
     ITSELF,
     Answer,
     End,
+    Opening,
     Pod,
     Side,
     World,
     allows,
+    doubt,
     freedom,
     governing,
     meet,
     naming,
+    opened,
     same_pod,
-    side,
     within,
 )
-from launchbook.isolation.spec import Direction, Object, home, peers, rules
+from launchbook.isolation.spec import Direction, Object, home, peers, policy_name, rules
 
-_CODES = {"": 0, BLOCK: 1, HOST: 2, None: 3}  # what naming() says; of several peers of a rule the least counts
+_NAMED = ("", BLOCK, HOST, None)  # what naming() says; of several peers of a rule the first of these counts
+_CODES = {said: code for code, said in enumerate(_NAMED)}
 _A_WORD = 31  # rules whose codes fit a whole number of 64 bits
 Ports = tuple[tuple[Range, ...], tuple[Range, ...]]  # open for certain, unsure
+
+
+@dataclass(frozen=True)
+class Cell:
+    """An end of a row and another end, which stand for all of the cell. named: of each rule of the row, as naming()."""
+
+    row: int
+    self_: End
+    peer: End
+    named: tuple[str | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,13 +62,13 @@ class Rows:
     """One direction. A row for each set of policies that governs some class; row 0 is for the ends that none governs.
 
     row: of each class; mine: the policies of each row; cells: row x class of the other end -> number of a cell;
-    cell: (row, an end of the row, another end) of each number, by which reach.side() is asked for all of the cell
+    cell: of each number
     """
 
     row: NDArray[np.intp]
     mine: tuple[tuple[Object, ...], ...]
     cells: NDArray[np.int32]
-    cell: tuple[tuple[int, End, End], ...]
+    cell: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -71,6 +85,49 @@ class Answers:
         """Class x class: 1 open, 0 closed, -1 unsure. Of ends it is `allowed(port)[np.ix_(of, of)]`: Classes.of."""
         each = [allows(Answer(ports, "", unsure), port) for ports, unsure in self.ports]
         return np.array([-1 if one is None else int(one) for one in each], np.int8)[self.ids]
+
+
+class _Shared:
+    """The sides of cells for one protocol, made of parts that many of them have in common."""
+
+    def __init__(self, protocol: str) -> None:
+        self._protocol = protocol
+        self._ports: dict[object, tuple[Range, ...]] = {}
+        self._openings: dict[object, Opening] = {}
+        self._sides: dict[object, Side] = {}
+
+    def side(
+        self, cell: Cell, direction: Direction, policies: tuple[str, ...], named: Sequence[tuple[str, Object]]
+    ) -> Side:
+        """The same as reach.side() but for rules that open nothing. named: the rules of the cell's row with their names."""
+        if not policies:
+            return Side(direction, freedom(cell.self_))
+        destination = cell.peer if direction == "egress" else cell.self_
+        openings = tuple(
+            self._opening(name, ports, why)
+            for (name, rule), why in zip(named, cell.named, strict=True)
+            if why is not None and (ports := self._opened(rule, destination))
+        )
+        doubted = doubt(cell.self_, cell.peer)
+        key = (cell.row, doubted, *map(id, openings))
+        if key not in self._sides:
+            self._sides[key] = Side(direction, "", policies, openings, doubted)
+        return self._sides[key]
+
+    def _opening(self, name: str, ports: tuple[Range, ...], why: str) -> Opening:
+        key = (name, ports, why)
+        if key not in self._openings:
+            self._openings[key] = Opening(name, ports, why)
+        return self._openings[key]
+
+    def _opened(self, rule: Object, destination: End) -> tuple[Range, ...]:
+        wanted = rule.get("ports")
+        if not wanted:
+            return ALL
+        key = (id(wanted), named_ports(destination, names_of_ports(rule)))
+        if key not in self._ports:
+            self._ports[key] = opened(rule, self._protocol, destination)
+        return self._ports[key]
 
 
 class Table:
@@ -122,13 +179,16 @@ class Table:
         return self._answers[protocol]
 
     def sides(self, direction: Direction, protocol: str) -> list[Side]:
-        """The side of each cell of rows(direction)."""
+        """The side of each cell of rows(direction), of the rules only those that open something.
+
+        Cells of one row for which the same is opened share one object.
+        """
         key = (direction, protocol)
         if key not in self._sides:
-            rows = self.rows(direction)
-            self._sides[key] = [
-                side(self.world, direction, rows.mine[row], self_, peer, protocol) for row, self_, peer in rows.cell
-            ]
+            rows, shared = self.rows(direction), _Shared(protocol)
+            policies = [tuple(map(policy_name, mine)) for mine in rows.mine]
+            named = [[one for p in mine for one in rules(p, direction)] for mine in rows.mine]
+            self._sides[key] = [shared.side(cell, direction, policies[cell.row], named[cell.row]) for cell in rows.cell]
         return self._sides[key]
 
     def rows(self, direction: Direction) -> Rows:
@@ -150,21 +210,29 @@ class Table:
             if row[at] == len(mine):
                 mine.append(policies)
         cells = np.zeros((len(mine), len(row)), np.int32)
-        cell = [(0, end, end) for end in self.classes.ends[:1]]
+        cell = [Cell(0, end, end) for end in self.classes.ends[:1]]
         _, first = np.unique(row, return_index=True)
         for at in first:
             if policies := mine[row[at]]:
-                alike, examples = self._alike(policies, direction)
+                codes = [self._named(home(p), rule, direction) for p in policies for _, rule in rules(p, direction)]
+                alike, examples = self._alike(codes, policies, direction)
                 cells[row[at]] = alike + len(cell)
-                cell += [(int(row[at]), self.classes.ends[at], self.classes.ends[example]) for example in examples]
+                self_ = self.classes.ends[at]
+                cell += [
+                    Cell(
+                        int(row[at]), self_, self.classes.ends[example], tuple(_NAMED[code[example]] for code in codes)
+                    )
+                    for example in examples
+                ]
         return Rows(row, tuple(mine), cells, tuple(cell))
 
-    def _alike(self, policies: Sequence[Object], direction: Direction) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def _alike(
+        self, codes: Sequence[NDArray[np.uint8]], policies: Sequence[Object], direction: Direction
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The classes that each rule names alike, of one kind of network and, for egress, whose ports have the same names.
 
         Gives the number of each, and the first of each number.
         """
-        codes = [self._named(home(p), rule, direction) for p in policies for _, rule in rules(p, direction)]
         facts = [
             sum((code.astype(np.int64) << 2 * n for n, code in enumerate(codes[at : at + _A_WORD])), np.int64(0))
             for at in range(0, len(codes), _A_WORD)
