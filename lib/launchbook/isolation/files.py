@@ -7,7 +7,7 @@ import io
 import ipaddress
 import itertools
 import sys
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from launchbook.isolation.blocks import Outside, outside
 from launchbook.isolation.coverage import ignored
 from launchbook.isolation.policy import validate
 from launchbook.isolation.ranges import Range
-from launchbook.isolation.reach import ALL, PROTOCOLS, Answer, End, Pod, World
-from launchbook.isolation.spec import OTHER_KINDS
+from launchbook.isolation.reach import ALL, NAME_LABEL, PROTOCOLS, Answer, End, Pod, World
+from launchbook.isolation.spec import OTHER_KINDS, every_peer
 from launchbook.isolation.table import Table
 from launchbook.render import render
 
@@ -102,7 +102,8 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
 
     networks: the CIDRs that pods take their addresses from, where they are known; else any may be a pod's.
     A policy of another kind is named on standard error, since it is not computed, and so is a rule that does nothing.
-    Raises ParametersError: see command().
+    So is a namespace whose labels a policy asks for and no manifest gives. Raises ParametersError: see command(); and
+    where two objects of one name differ.
     """
     for cidr in networks:
         try:
@@ -123,12 +124,43 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
         for item in objects
         if item["kind"] == "Namespace"
     }
+    _refuse_two_of_a_name([item for item in objects if _is_policy(item) or any(workload_of(item))])
     policies = {f"{_home(o)}/{o['metadata']['name']}": o for o in objects if _is_policy(o)}
     for name, policy in policies.items():
         validate(name, policy)
-    for line in ignored(tuple(policies.values())):
+    for line in (*ignored(tuple(policies.values())), *_unlabelled(policies.values(), pods, namespaces)):
         print(f"launchbook: {line}.", file=sys.stderr)
     return World(tuple(policies.values()), namespaces, tuple(networks)), tuple({pod.name: pod for pod in pods}.values())
+
+
+def _refuse_two_of_a_name(objects: Sequence[Object]) -> None:
+    """The same object may be named twice; of two that differ it can't be told which will stand."""
+    seen: dict[str, Object] = {}
+    for item in objects:
+        name = f"{item['kind']} {_home(item)}/{item['metadata']['name']}"
+        if seen.setdefault(name, item) != item:
+            raise ParametersError(
+                f"{name} is there twice, and not the same: name the manifests of one system, such as overlays/prod, not "
+                "its base beside it."
+            )
+
+
+def _unlabelled(policies: Iterable[Object], pods: Sequence[Pod], namespaces: Container[str]) -> list[str]:
+    """The namespaces whose labels some policy asks for and no manifest gives."""
+    asked = {
+        key
+        for _, _, peer in every_peer(policies)
+        for selector in [peer.get("namespaceSelector") or {}]
+        for key in (*(selector.get("matchLabels") or ()), *(e["key"] for e in selector.get("matchExpressions") or ()))
+    }
+    if asked <= {NAME_LABEL}:
+        return []
+    return [
+        f"there is no manifest of namespace {name}, which is taken for one without labels: a namespaceSelector that "
+        "asks for some may name it all the same"
+        for name in dict.fromkeys(pod.namespace for pod in pods)
+        if name not in namespaces
+    ]
 
 
 def _is_policy(item: Object) -> bool:

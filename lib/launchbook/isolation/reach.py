@@ -19,6 +19,7 @@ from launchbook.selector import matches
 
 ALL: tuple[Range, ...] = ((1, 65535),)
 PROTOCOLS = ("TCP", "UDP", "SCTP")
+NAME_LABEL = "kubernetes.io/metadata.name"
 BLOCK = "its ipBlock is meant for addresses outside the cluster, and network plugins differ on whether it names pods"
 HOST = "network plugins differ on whether a selector names a pod on its node's network"
 GOVERNED = "network plugins differ on whether policies govern a pod on its node's network"
@@ -238,7 +239,7 @@ def within(world: World, at: str, named: Object, namespace: str) -> bool:
 
 def namespace_labels(world: World, name: str) -> Mapping[str, str]:
     """A namespace's labels; every namespace carries its own name as kubernetes.io/metadata.name."""
-    return {**world.namespaces.get(name, {}), "kubernetes.io/metadata.name": name}
+    return {**world.namespaces.get(name, {}), NAME_LABEL: name}
 
 
 def opened(rule: Object, protocol: str, destination: End) -> tuple[Range, ...]:

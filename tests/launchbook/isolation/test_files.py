@@ -145,6 +145,46 @@ def test_a_rule_that_is_ignored_is_named(tmp_path: Path, capsys: Any, spec: Any,
     assert capsys.readouterr().err == told
 
 
+TEAM = {"matchLabels": {"team": "x"}}
+NAMED = {"matchLabels": {"kubernetes.io/metadata.name": "b"}}
+EXCEPT = {"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["x"]}]}
+
+
+@pytest.mark.parametrize(
+    ("selector", "labelled", "told"),
+    [(TEAM, False, True), (EXCEPT, False, True), (NAMED, False, False), ({}, False, False), (TEAM, True, False)],
+)
+def test_a_namespace_whose_labels_nobody_gives(
+    tmp_path: Path, capsys: Any, selector: Any, labelled: bool, told: bool
+) -> None:
+    """A rule by labels would read as closed, or open, to a namespace that may carry them on the cluster."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a", "labels": {}}}
+    ingress = [{"from": [{"namespaceSelector": selector}]}]
+    rows(tmp_path, POD, TWIN, policy({"podSelector": {}, "ingress": ingress}), *([namespace] * labelled))
+    line = (
+        "launchbook: there is no manifest of namespace a, which is taken for one without labels: a namespaceSelector "
+        "that asks for some may name it all the same.\n"
+    )
+    assert capsys.readouterr().err == line * told
+
+
+@pytest.mark.parametrize(
+    ("twice", "name"),
+    [
+        ((POD, policy({"podSelector": {}}), policy({"podSelector": {}, "ingress": [{}]})), "NetworkPolicy a/n"),
+        ((POD, {**POD, "spec": {"containers": [], "hostNetwork": True}}), "Pod a/p"),
+    ],
+)
+def test_two_of_one_name_that_differ_are_refused(tmp_path: Path, twice: Any, name: str) -> None:
+    """A base beside its overlay: the last would be computed, and nobody be told."""
+    with pytest.raises(ParametersError) as refused:
+        rows(tmp_path, *twice)
+    assert str(refused.value) == (
+        f"{name} is there twice, and not the same: name the manifests of one system, such as overlays/prod, not its base "
+        "beside it."
+    )
+
+
 def test_a_sidecars_port_has_a_name_too() -> None:
     """An init container that restarts always runs beside the others; one that ends serves nobody."""
     ports = lambda name, number: {"ports": [{"name": name, "containerPort": number, "protocol": "UDP"}]}  # noqa: E731
