@@ -8,6 +8,7 @@ from typing import Any
 
 from launchbook.errors import ClusterError, MissingRight
 from launchbook.isolation.files import workload_of
+from launchbook.isolation.spec import home
 from launchbook.parameters import Edge, Source
 from launchbook.run import Run
 from launchbook.strict_yaml import nearest
@@ -115,7 +116,7 @@ def _services(run: Run, namespace: str, wanted: Collection[str]) -> list[Object]
 
 
 def _name(item: Object) -> str:
-    return f"{item['metadata'].get('namespace', 'default')}/{item['metadata']['name']}"
+    return f"{home(item)}/{item['metadata']['name']}"
 
 
 def _ports(item: Object) -> list[int]:

@@ -18,7 +18,7 @@ from launchbook.isolation.coverage import ignored
 from launchbook.isolation.policy import validate
 from launchbook.isolation.ranges import Range
 from launchbook.isolation.reach import ALL, NAME_LABEL, PROTOCOLS, Answer, End, Pod, World
-from launchbook.isolation.spec import OTHER_KINDS, every_peer
+from launchbook.isolation.spec import OTHER_KINDS, every_peer, home
 from launchbook.isolation.table import Table
 from launchbook.render import render
 
@@ -125,7 +125,7 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
         if item["kind"] == "Namespace"
     }
     _refuse_two_of_a_name([item for item in objects if _is_policy(item) or any(workload_of(item))])
-    policies = {f"{_home(o)}/{o['metadata']['name']}": o for o in objects if _is_policy(o)}
+    policies = {f"{home(o)}/{o['metadata']['name']}": o for o in objects if _is_policy(o)}
     for name, policy in policies.items():
         validate(name, policy)
     for line in (*ignored(tuple(policies.values())), *_unlabelled(policies.values(), pods, namespaces)):
@@ -137,7 +137,7 @@ def _refuse_two_of_a_name(objects: Sequence[Object]) -> None:
     """The same object may be named twice; of two that differ it can't be told which will stand."""
     seen: dict[str, Object] = {}
     for item in objects:
-        name = f"{item['kind']} {_home(item)}/{item['metadata']['name']}"
+        name = f"{item['kind']} {home(item)}/{item['metadata']['name']}"
         if seen.setdefault(name, item) != item:
             raise ParametersError(
                 f"{name} is there twice, and not the same: name the manifests of one system, such as overlays/prod, not "
@@ -176,14 +176,10 @@ def _group(item: Object) -> str:
     return str(item.get("apiVersion", "")).rpartition("/")[0]
 
 
-def _home(item: Object) -> str:
-    return str(item["metadata"].get("namespace", "default"))
-
-
 def _scaled(objects: Sequence[Object]) -> set[str]:
     """The names of the workloads that an autoscaler may give several pods."""
     return {
-        _name(_home(item), item["spec"]["scaleTargetRef"]["kind"], item["spec"]["scaleTargetRef"]["name"])
+        _name(home(item), item["spec"]["scaleTargetRef"]["kind"], item["spec"]["scaleTargetRef"]["name"])
         for item in objects
         if item["kind"] == "HorizontalPodAutoscaler" and item["spec"]["maxReplicas"] > 1
     }
@@ -217,7 +213,7 @@ def workload_of(item: Object, scaled: Container[str] = ()) -> Iterator[Workload]
         meta, spec = template.get("metadata") or {}, template["spec"]
     else:
         return
-    namespace = item["metadata"].get("namespace", "default")
+    namespace = home(item)
     name = _name(namespace, item["kind"], item["metadata"]["name"])
     yield Workload(
         name,

@@ -32,9 +32,9 @@ def policy_name(policy: Object) -> str:
     return f"{home(policy)}/{policy['metadata']['name']}"
 
 
-def home(policy: Object) -> str:
-    """The namespace a policy is of."""
-    return str(policy["metadata"].get("namespace", "default"))
+def home(item: Object) -> str:
+    """The namespace an object is of; kubectl takes an empty one for none."""
+    return str(item["metadata"].get("namespace") or "default")
 
 
 def rules(policy: Object, direction: Direction) -> list[tuple[str, Object]]:

@@ -185,6 +185,15 @@ def test_two_of_one_name_that_differ_are_refused(tmp_path: Path, twice: Any, nam
     )
 
 
+def test_an_empty_namespace_is_the_default_one(tmp_path: Path) -> None:
+    """As kubectl has it; a policy of no namespace would govern nobody."""
+    empty = {"metadata": {"name": "n", "namespace": ""}}
+    pods = [{**POD, "metadata": {"name": name, "namespace": namespace}} for name, namespace in (("p", ""), ("q", None))]
+    found = rows(tmp_path, *pods, {**policy({"podSelector": {}}), **empty})
+    into = {r["ports"] for r in found if r["destination"] == "default/p[Pod]"}
+    assert into == {"none"}
+
+
 def test_a_sidecars_port_has_a_name_too() -> None:
     """An init container that restarts always runs beside the others; one that ends serves nobody."""
     ports = lambda name, number: {"ports": [{"name": name, "containerPort": number, "protocol": "UDP"}]}  # noqa: E731
