@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from launchbook.errors import ClusterError, MissingRight
 from launchbook.isolation.files import workload_of
+from launchbook.isolation.mistaken import mistaken
 from launchbook.isolation.spec import home
-from launchbook.parameters import Edge, Source
+from launchbook.parameters import Edge
 from launchbook.run import Run
-from launchbook.strict_yaml import nearest
 
 Object = Mapping[str, Any]
 _BUILT_IN = ("", "apps", "batch", "autoscaling", "policy")
@@ -38,41 +38,6 @@ def ends(run: Run, objects: Sequence[Object]) -> dict[str, Any]:
         run.bar("isolation.edges names what is not there")
     run.evidence("isolation/ends.json", found)
     return found
-
-
-def mistaken(edges: Sequence[Edge], there: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
-    """A line for each end that is neither rendered nor on the cluster, and whether that is sure. Pure.
-
-    there: as ends() gives it. Labels that nobody has are a stranger's, unless somebody's are all but the same.
-    """
-    for edge in edges:
-        for namespace in dict.fromkeys((edge.source.namespace, edge.destination.namespace)):
-            if namespace not in there["namespaces"]:
-                yield f"{edge.name}: there is no namespace {namespace}{nearest(namespace, there['namespaces'])}", True
-        if why := _near(edge.source, there["labels"].get(edge.source.namespace, ())):
-            yield f"{edge.name}: {why}", True
-        namespace, name = edge.destination.namespace, f"{edge.destination.namespace}/{edge.destination.service}"
-        ports = there["services"].get(name)
-        if ports is None and namespace in there["namespaces"]:
-            known = nearest(name, there["services"])
-            maker = there["makers"].get(namespace)
-            perhaps = f", unless {maker[0]} brings it" if maker else ""
-            yield f"{edge.name}: there is no Service {name}{perhaps}{known}", not maker
-        elif ports is not None and edge.destination.port not in ports:
-            has = f"has {', '.join(map(str, ports))}" if ports else "has none"
-            yield f"{edge.name}: Service {name} has no port {edge.destination.port}; it {has}", True
-
-
-def _near(source: Source, labels: Sequence[Mapping[str, str]]) -> str:
-    """Which label of a source nobody has, where one of nearly that name is there; "" where there is none."""
-    if any(source.labels.items() <= one.items() for one in labels):
-        return ""
-    for key, value in source.labels.items():
-        values = {one[key] for one in labels if key in one}
-        near = nearest(value, values) if values else nearest(key, {k for one in labels for k in one})
-        if value not in values and near:
-            return f"no pod in namespace {source.namespace} has the label {key}={value}{near}"
-    return ""
 
 
 def _rendered(objects: Sequence[Object]) -> dict[str, Any]:

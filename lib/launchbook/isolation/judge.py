@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook.isolation import coverage
-from launchbook.isolation.ends import mistaken
+from launchbook.isolation.mistaken import mistaken
 from launchbook.isolation.reach import Pod
 from launchbook.isolation.reality import NOT_REACHED, reality_of, sentence
 from launchbook.words import Check, Status
