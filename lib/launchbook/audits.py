@@ -6,15 +6,14 @@ read is UNKNOWN, and so is a look that found no workload to look at: nothing see
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from launchbook import plaintext
+from launchbook import disclosed
 from launchbook.grants import too_wide
 from launchbook.selector import matches
 from launchbook.words import Status
-from launchbook.workloads import SERVING, WORKLOADS, Object, containers, name_of, pod_spec, workloads
+from launchbook.workloads import SERVING, WORKLOADS, Object, containers, name_of, pod_metadata, pod_spec, workloads
 
 Containers = list[tuple[str, Object, Object]]
 _SHOWN = 4
@@ -111,18 +110,24 @@ def _each(problem: Callable[[Object], str | None], *kinds: str) -> Callable[[Obj
     return look
 
 
-def _plain_env(pod: Object, container: Object) -> str | None:
-    given = {entry["name"]: entry.get("value") or "" for entry in container.get("env") or ()}
-    found = plaintext.in_mapping(given)
-    found += plaintext.in_arguments([*(container.get("command") or ()), *(container.get("args") or ())])
-    return f"has a secret in plain text in {', '.join(found)}" if found else None
-
-
 def _plain_config(item: Object) -> str | None:
-    data = dict(item.get("data") or {})
-    data |= {key: b64decode(text).decode(errors="replace") for key, text in (item.get("binaryData") or {}).items()}
-    found = plaintext.in_mapping(data)
+    found = disclosed.by_object(item)
     return f"holds a secret in {', '.join(found)}" if found else None
+
+
+def _plain_workloads(objects: Objects) -> tuple[list[str], int]:
+    """Of each container, then of what surrounds them."""
+    told, seen = [], 0
+    for item in workloads(objects):
+        by_container = {c["name"]: disclosed.by_container(c) for c in containers(item)}
+        seen += len(by_container)
+        places = {f" container {name}": found for name, found in by_container.items() if found}
+        if around := disclosed.by_workload(item, copied=not places):
+            places[""] = around
+        told += [
+            f"{name_of(item)}{at} has a secret in plain text in {', '.join(found)}" for at, found in places.items()
+        ]
+    return told, seen
 
 
 def _token_mounted(item: Object) -> str | None:
@@ -253,7 +258,7 @@ def _unbudgeted(objects: Objects) -> tuple[list[str], int]:
     budgets = _all(objects, "PodDisruptionBudget")
 
     def covered(workload: Object) -> bool:
-        labels = workload["spec"]["template"]["metadata"].get("labels") or {}
+        labels = pod_metadata(workload).get("labels") or {}
         return any(
             b["metadata"]["namespace"] == workload["metadata"]["namespace"]
             and matches(b["spec"].get("selector"), labels)
@@ -267,20 +272,20 @@ def _scraped(objects: Objects) -> tuple[list[str], int]:
     found = _all(objects, "Deployment", "StatefulSet")
 
     def annotated(item: Object) -> bool:
-        return "prometheus.io/scrape" in (item["spec"]["template"]["metadata"].get("annotations") or {})
+        return "prometheus.io/scrape" in (pod_metadata(item).get("annotations") or {})
 
     return [f"{name_of(item)} offers no metrics" for item in found if not annotated(item)], len(found)
 
 
 AUDITS: dict[str, Audit] = {
     "no-plaintext-env": Audit(
-        WORKLOADS, "no secret in a container's env, command or args",
+        WORKLOADS, "no secret in a container's env, command or args, nor in labels and annotations",
         "Take it from a Secret by `valueFrom.secretKeyRef`, and rotate it.",
-        _each_container(_plain_env),
+        _plain_workloads,
     ),
     "no-plaintext-config": Audit(
-        ("ConfigMap",), "no secret in a ConfigMap", "Move it into a Secret, and rotate it.",
-        _each(_plain_config, "ConfigMap")
+        ("ConfigMap", "Service"), "no secret in a ConfigMap, nor in labels and annotations",
+        "Move it into a Secret, and rotate it.", _each(_plain_config, "ConfigMap", "Service"),
     ),
     "no-default-token": Audit(
         WORKLOADS, "automountServiceAccountToken: false",

@@ -19,17 +19,22 @@ def name_of(item: Object) -> str:
 
 def pod_spec(item: Object) -> Object:
     """The spec of the pods that a workload runs."""
-    spec: Object = pod_template(item)["spec"]
+    spec: Object = _pod(item)["spec"]
     return spec
 
 
-def pod_template(item: Object) -> Object:
-    """metadata and spec of the pods that a workload runs."""
-    if item["kind"] == "Pod":
-        return item
-    spec = item["spec"]["jobTemplate"]["spec"] if item["kind"] == "CronJob" else item["spec"]
-    template: Object = spec["template"]
-    return template
+def pod_metadata(item: Object) -> Object:
+    """The metadata that a workload gives its pods; empty where it gives none."""
+    return _pod(item).get("metadata") or {}
+
+
+def _pod(item: Object) -> Object:
+    pod: Object = item
+    if item["kind"] == "CronJob":
+        pod = item["spec"]["jobTemplate"]["spec"]["template"]
+    elif item["kind"] != "Pod":
+        pod = item["spec"]["template"]
+    return pod
 
 
 def workloads(objects: Mapping[str, Any], kinds: Sequence[str] = WORKLOADS) -> Iterator[Object]:

@@ -172,6 +172,70 @@ def test_the_other_ways_to_offend(audit: str, changed: dict[str, Any]) -> None:
     assert AUDITS[audit].judge({**SOUND, **changed}).status is Status.FAIL
 
 
+COPY = "kubectl.kubernetes.io/last-applied-configuration"
+PROBED = {
+    "livenessProbe": {"httpGet": {"httpHeaders": [{"name": "Authorization", "value": "Bearer hunter2Hunter2"}]}},
+    "readinessProbe": {"exec": {"command": ["redis-cli", "--pass", "hunter2"]}},
+    "lifecycle": {"preStop": {"exec": {"command": ["sh", "-c", "PGPASSWORD=hunter2 psql"]}}, "stopSignal": "SIGTERM"},
+}
+
+
+def noted(kind: str, **changed: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {**meta(), **changed}, "spec": {}}
+
+
+def with_notes(workload: dict[str, Any], pods: Any = None, **changed: Any) -> dict[str, Any]:
+    item = copy.deepcopy(workload)
+    item["metadata"] |= changed
+    item["spec"]["template"]["metadata"]["annotations"] |= pods or {}
+    return item
+
+
+@pytest.mark.parametrize(
+    ("audit", "changed", "because"),
+    [
+        (
+            "no-plaintext-env", {"Deployment": [workload(container(**PROBED))]},
+            "Deployment n/x container c has a secret in plain text in readinessProbe --pass, "
+            "livenessProbe Authorization, preStop argument 3 (PGPASSWORD).",
+        ),
+        (
+            "no-plaintext-env", {"Deployment": [with_notes(workload(), annotations={"password": "hunter2"})]},
+            "Deployment n/x has a secret in plain text in annotation password.",
+        ),
+        (
+            "no-plaintext-env", {"Deployment": [with_notes(workload(), pods={"aws": "AKIA" + "A" * 16})]},
+            "Deployment n/x has a secret in plain text in its pods' annotation aws.",
+        ),
+        (
+            "no-plaintext-env",
+            {"Deployment": [with_notes(workload(), annotations={COPY: '{"name":"DB_PASSWORD","value":"hunter2"}'})]},
+            f"Deployment n/x has a secret in plain text in annotation {COPY} (DB_PASSWORD).",
+        ),
+        (
+            "no-plaintext-env", {"Pod": [{**noted("Pod", labels={"token": "hunter2"}), "spec": {"containers": []}}]},
+            "Pod n/x has a secret in plain text in label token.",
+        ),
+        (
+            "no-plaintext-config", {"Service": [noted("Service", annotations={"password": "hunter2"})]},
+            "Service n/x holds a secret in annotation password.",
+        ),
+        (
+            "no-plaintext-config", {"ConfigMap": [noted("ConfigMap", labels={"pw": "hunter2"})]},
+            "ConfigMap n/x holds a secret in label pw.",
+        ),
+        (
+            "no-plaintext-config",
+            {"ConfigMap": [{**noted("ConfigMap", annotations={COPY: '{"data":{"PW":"hunter2"}}'}), "data": {"PW": "hunter2"}}]},
+            "ConfigMap n/x holds a secret in PW.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_secret_past_env_and_data(audit: str, changed: dict[str, Any], because: str) -> None:
+    """In what the kubelet does, in labels and annotations; in kubectl's copy only where it is nowhere else."""
+    assert AUDITS[audit].judge({**SOUND, **changed}).because == because
+
+
 def test_a_secret_that_was_found_is_not_repeated() -> None:
     """The record says where it is, never what it is."""
     found = AUDITS["no-plaintext-env"].judge({**SOUND, **FAULTS["no-plaintext-env"]})

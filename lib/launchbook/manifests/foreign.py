@@ -14,7 +14,7 @@ from launchbook.endpoints import strangers
 from launchbook.manifests.naming import name
 from launchbook.manifests.policy import peers_at_home
 from launchbook.selector import matches
-from launchbook.workloads import WORKLOADS, pod_template, workloads
+from launchbook.workloads import WORKLOADS, pod_metadata, workloads
 
 Object = Mapping[str, Any]
 Present = Mapping[str, Sequence[Object]]  # kind -> the live objects of the namespaces under launch
@@ -68,7 +68,7 @@ def _effect(item: Object, rendered: Sequence[Object]) -> str:
         return "admits what the manifests don't: policies add up"
     if kind not in WORKLOADS:
         return ""
-    labels = pod_template(item).get("metadata", {}).get("labels") or {}
+    labels = pod_metadata(item).get("labels") or {}
     taken = list(_takers(item["metadata"]["namespace"], labels, rendered))
     return f"has pods that {', '.join(taken)} would take for the system's" if taken else ""
 
