@@ -115,6 +115,26 @@ def _require_room(outputs: Path) -> None:
         )
 
 
+def close_by_hand(folder: RunFolder, render: Callable[[Path], Any]) -> dict[str, Any]:
+    """Ends a run that a person stepped through, once.
+
+    Raises ParametersError where it is sealed already, since a second seal would cover what was changed since, or where
+    a batch made it.
+    """
+    log = Log(folder.evidence / "batch.jsonl")
+    if folder.manifest.is_symlink() or folder.manifest.exists():
+        raise ParametersError(
+            f"{folder.path} is sealed already, and a second seal would cover whatever was changed since. "
+            f"`launchbook verify {folder.path}` says what was. Nothing was touched."
+        )
+    if log.read()[0]["mode"] == "batch":
+        raise ParametersError(
+            f"{folder.path} was made by `launchbook run`, which closes its own runs: it is at work, or it broke off and "
+            "stays INCOMPLETE. Nothing was touched."
+        )
+    return close(folder, log, render)
+
+
 def close(folder: RunFolder, log: Log, render: Callable[[Path], Any]) -> dict[str, Any]:
     """Ends a run: the last fold, the pages, the seal."""
     log.append("closed", at=_now())

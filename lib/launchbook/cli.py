@@ -81,13 +81,12 @@ def notebook(
 @app.command()
 def close(folder: Folder) -> None:
     """Close a run that was stepped through by hand: the last verdict, the pages, the seal."""
-    from launchbook.batch import close as close_run
+    from launchbook.batch import close_by_hand
     from launchbook.folder import RunFolder
     from launchbook.pages import render
-    from launchbook.record import Log
 
     files = RunFolder.existing(folder)
-    verdict = close_run(files, Log(files.evidence / "batch.jsonl"), render)
+    verdict = close_by_hand(files, render)
     _print_verdict(verdict, files.path.parent.parent)
     raise typer.Exit(verdict["exit_code"])
 
@@ -96,15 +95,22 @@ def close(folder: Folder) -> None:
 def verify(
     folder: Folder,
     live: Annotated[bool, typer.Option("--live", help="Also ask the cluster whether the verdict still holds.")] = False,
+    manifest_sha256: Annotated[
+        str | None,
+        typer.Option(metavar="HEX", help="The SHA-256 of the run's MANIFEST.json, as it was noted elsewhere."),
+    ] = None,
 ) -> None:
     """Recompute a run's hashes and verdict from its files and logs, and name what differs (exit 1)."""
     from launchbook import seal
+    from launchbook.contents import FILE, kind_of
     from launchbook.folder import RunFolder
     from launchbook.parameters_file import load
 
     files = RunFolder.existing(folder)
-    differs = seal.verify(files)
-    if live:
+    noted = None if manifest_sha256 is None else _sha256(manifest_sha256)
+    held = seal.hold(files, noted)
+    differs = held.differs
+    if live and kind_of(files.parameters) == FILE:
         from launchbook.cluster import Cluster
 
         environment = load(files.parameters).environment
@@ -112,11 +118,16 @@ def verify(
         differs += seal.verify_live(files, cluster, environment.manifests.namespaces, datetime.now(UTC))
     for line in differs:
         typer.echo(line)
+    for line in held.unheld:
+        typer.echo(f"not compared: {line}")
     if not differs:
         typer.echo(
             f"{files.id}: every file and the verdict are as they were sealed"
             + (", and the cluster is as judged" if live else "")
         )
+        typer.echo(f"SHA-256 of MANIFEST.json: {seal.digest(files)}{', as noted' if noted else ''}")
+    if noted is None:
+        typer.echo(seal.SIGNED_BY_NOBODY)
     raise typer.Exit(bool(differs))
 
 
@@ -260,13 +271,30 @@ def _tracks(text: str) -> list[str]:
     return asked
 
 
+def _sha256(text: str) -> str:
+    from launchbook.errors import ParametersError
+
+    hexes = text.strip().lower().removeprefix("sha256:")
+    if len(hexes) != 64 or set(hexes) - set("0123456789abcdef"):
+        raise ParametersError(
+            f"--manifest-sha256: {text!r} is no SHA-256; write its 64 hexadecimal digits, as `launchbook run` printed "
+            "them. Nothing was compared."
+        )
+    return hexes
+
+
 def _progress(line: str) -> None:
     typer.echo(f"{datetime.now(UTC):%H:%M:%S} {line}")
 
 
 def _print_verdict(verdict: dict[str, Any], outputs: Path) -> None:
+    from launchbook.folder import RunFolder
+    from launchbook.seal import digest
+
     counts = ", ".join(f"{n} {status}" for status, n in verdict["counts"].items() if n)
     typer.echo(f"\n{verdict['verdict']}  ({counts or json.dumps(verdict['counts'])})")
     for line in verdict["because"]:
         typer.echo(f"  {line}")
     typer.echo(f"Read {outputs / 'latest' / 'index.html'}")
+    if (files := RunFolder.named(outputs, verdict["run"])) and files.sealed:
+        typer.echo(f"SHA-256 of MANIFEST.json, to be noted elsewhere: {digest(files)}")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from launchbook.contents import FILE, kind_of
 from launchbook.errors import ParametersError
 
 
@@ -27,6 +28,11 @@ class RunFolder:
         """`2026-11-23-190512z-lab`: also a valid label value and Lease holder."""
         return f"{self.path.parent.name}-{self.path.name}".lower()
 
+    @property
+    def sealed(self) -> bool:
+        """Whether it holds a MANIFEST.json of its own, not a link to one or something that blocks who reads it."""
+        return os.path.lexists(self.manifest) and kind_of(self.manifest) == FILE
+
     @classmethod
     def existing(cls, path: Path) -> RunFolder:
         """A folder that a run made. Raises ParametersError where it isn't one."""
@@ -37,6 +43,11 @@ class RunFolder:
                 "outputs/latest. Nothing was touched."
             )
         return folder
+
+    @classmethod
+    def named(cls, outputs: Path, id: str) -> RunFolder | None:
+        """The run of that id below `outputs`, or None where it isn't there."""
+        return next((run for path in sorted(outputs.glob("????-??-??/*")) if (run := cls(path)).id == id), None)
 
     @classmethod
     def create(cls, outputs: Path, environment: str, now: datetime) -> RunFolder:

@@ -4,62 +4,163 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from launchbook.contents import FILE, FOLDER, contents
 from launchbook.errors import ParametersError
 from launchbook.folder import RunFolder
 from launchbook.record import write_evidence
+from launchbook.tracks import TRACKS
 from launchbook.verdict import fold
 
 if TYPE_CHECKING:
     from launchbook.cluster import Cluster
 
 
+SIGNED_BY_NOBODY = (
+    "The seal has no signature: whoever can write the folder can seal it anew. Note the SHA-256 of MANIFEST.json where "
+    "they can't write, such as in the change ticket, and hold the run against it with `--manifest-sha256`."
+)
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OSError)
+
+
+@dataclass(frozen=True)
+class Held:
+    """What verifying a run found. differs: a sentence for each difference; unheld: one for each thing not compared."""
+
+    differs: list[str]
+    unheld: list[str]
+
+
 def seal(folder: RunFolder) -> None:
-    """Writes MANIFEST.json: SHA-256 of every other file, the git commit, the run before and its manifest's hash."""
+    """Writes MANIFEST.json: SHA-256 of every other file, the folders, the run's head, and the hash of the manifest before."""
     verdict = json.loads(folder.verdict.read_text())
+    found = contents(folder.path)
     write_evidence(
         folder.manifest,
         {
             "schema": 1,
             "run": folder.id,
-            "git": verdict["versions"]["git"],
-            "actor": verdict["actor"],
-            "cluster": verdict["cluster"],
+            **_head(verdict),
             "before": _before(folder),
-            "files": {str(path.relative_to(folder.path)): sha256(path) for path in _files(folder)},
+            "folders": [name for name, kind in found.items() if kind == FOLDER],
+            "files": {
+                name: sha256(folder.path / name)
+                for name, kind in found.items()
+                if kind == FILE and name != folder.manifest.name
+            },
         },
     )
 
 
-def verify(folder: RunFolder) -> list[str]:
-    """What differs between a run's manifest, its files and the verdict that its logs give: a sentence each.
+def digest(folder: RunFolder) -> str:
+    """The SHA-256 of MANIFEST.json, in hex: who has noted it elsewhere can tell whether the run was sealed anew."""
+    return sha256(folder.manifest)
 
-    Works offline. Raises ParametersError where the folder is no sealed run.
+
+def verify(folder: RunFolder) -> list[str]:
+    """What differs in a sealed run, a sentence each: see hold()."""
+    return hold(folder).differs
+
+
+def hold(folder: RunFolder, noted: str | None = None) -> Held:
+    """Holds a sealed run's files, head, verdict and chain against one another. Works offline, follows no link.
+
+    noted: the SHA-256 of MANIFEST.json as it was noted elsewhere. Raises ParametersError where the folder is no sealed
+    run.
     """
     _require_seal(folder)
-    sealed = json.loads(folder.manifest.read_text())["files"]
-    found = {str(path.relative_to(folder.path)): path for path in _files(folder)}
-    differs = [f"{name}: is missing" for name in sealed if name not in found]
-    differs += [f"{name}: was added after the run" for name in found if name not in sealed]
-    differs += [
-        f"{name}: was changed after the run"
-        for name, path in found.items()
-        if name in sealed and sha256(path) != sealed[name]
-    ]
+    try:
+        manifest = json.loads(folder.manifest.read_text())
+        found = contents(folder.path)
+        differs = [*_noted(folder, noted), *_differing(folder, manifest, found)]
+        chained = _chain(folder, manifest)
+    except _UNREADABLE as error:
+        return Held([f"MANIFEST.json: can't be read: {type(error).__name__}: {error}"], [])
+    if strange := [name for name in _read(folder) if found.get(name, FILE) not in (FILE, FOLDER)]:
+        return Held(
+            [*differs, *chained.differs, f"the verdict was not computed: {strange[0]} is {found[strange[0]]}"], []
+        )
     try:
         computed, written = fold(folder), json.loads(folder.verdict.read_text())
-    except (ValueError, KeyError, OSError) as error:
-        return [*differs, f"the verdict can't be computed from the logs: {error}"]
+        differs += _head_differs(manifest, written)
+    except _UNREADABLE as error:
+        return Held(
+            [*differs, *chained.differs, f"the verdict can't be computed from the logs: {error}"], chained.unheld
+        )
     differs += [
         f"verdict.json: {key} is {_short(written.get(key))}, but the logs give {_short(computed[key])}"
         for key in computed
         if json.loads(json.dumps(computed[key])) != written.get(key)
     ]
+    return Held([*differs, *chained.differs], chained.unheld)
+
+
+def _noted(folder: RunFolder, noted: str | None) -> list[str]:
+    found = digest(folder)
+    if noted in (None, found):
+        return []
+    return [f"MANIFEST.json: its SHA-256 is {found}, but {noted} was noted: the run was sealed anew, or is another one"]
+
+
+def _differing(folder: RunFolder, manifest: Mapping[str, Any], found: Mapping[str, str]) -> list[str]:
+    """Each thing in the folder that is not a regular file with the content that was sealed."""
+    sealed = manifest["files"]
+    parents = {str(parent) for name in sealed for parent in PurePosixPath(name).parents}
+    folders = {*manifest.get("folders", ()), *parents, "evidence", "documents"}
+    differs = [f"{name}: is missing" for name in sealed if name not in found]
+    for name, kind in found.items():
+        if name == folder.manifest.name:
+            continue
+        if kind not in (FILE, FOLDER):
+            differs.append(f"{name}: is {kind}, and a run holds regular files alone")
+        elif name in sealed and (kind != FILE or sha256(folder.path / name) != sealed[name]):
+            differs.append(f"{name}: was changed after the run")
+        elif name not in (sealed if kind == FILE else folders):
+            differs.append(f"{name}: was added after the run")
     return differs
+
+
+def _read(folder: RunFolder) -> tuple[str, ...]:
+    """The names of all that the verdict is computed from and compared with."""
+    logs = [f"evidence/{name}.jsonl" for name in ("batch", *(track.id for track in TRACKS))]
+    return ("evidence", *logs, folder.verdict.name)
+
+
+def _head(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """What MANIFEST.json says of the run beside its files, from its verdict."""
+    return {"git": verdict["versions"]["git"], "actor": verdict["actor"], "cluster": verdict["cluster"]}
+
+
+def _head_differs(manifest: Mapping[str, Any], verdict: Mapping[str, Any]) -> list[str]:
+    return [
+        f"MANIFEST.json: {key} is {_short(manifest.get(key))}, but verdict.json says {_short(value)}"
+        for key, value in {"run": verdict["run"], **_head(verdict)}.items()
+        if manifest.get(key) != value
+    ]
+
+
+def _chain(folder: RunFolder, manifest: Mapping[str, Any]) -> Held:
+    """Each earlier run whose MANIFEST.json is another than the run after it noted; and where the chain can't be followed."""
+    outputs, run, noted = folder.path.parent.parent, manifest["run"], manifest["before"]
+    while noted is not None:
+        earlier = RunFolder.named(outputs, noted["run"])
+        if earlier is None or not earlier.sealed:
+            return Held(
+                [], [f"the run before {run}, {noted['run']}, isn't in {outputs}: what was before it was not held"]
+            )
+        if (found := digest(earlier)) != noted["sha256"]:
+            said = (
+                f"run {run} noted {noted['sha256']} as the SHA-256 of {noted['run']}'s MANIFEST.json, and it is {found}"
+            )
+            return Held([f"before: {said}"], [])
+        before = json.loads(earlier.manifest.read_text())
+        run, noted = before["run"], before["before"]
+    return Held([], [])
 
 
 def verify_live(folder: RunFolder, cluster: Cluster, namespaces: tuple[str, ...], now: datetime) -> list[str]:
@@ -115,7 +216,7 @@ def compare(before: RunFolder, after: RunFolder) -> list[str]:
 
 
 def _require_seal(folder: RunFolder) -> None:
-    if not folder.manifest.exists():
+    if not folder.sealed:
         raise ParametersError(
             f"{folder.path} has no MANIFEST.json: the run is at work, broke off, or is stepped through by hand and not "
             f"closed yet (`launchbook close {folder.path}`)."
@@ -125,14 +226,6 @@ def _require_seal(folder: RunFolder) -> None:
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _files(folder: RunFolder) -> Iterator[Path]:
-    return (
-        path
-        for path in sorted(folder.path.rglob("*"))
-        if path.is_file() and path != folder.manifest and ".ipynb_checkpoints" not in path.parts
-    )
 
 
 def _before(folder: RunFolder) -> dict[str, str] | None:
