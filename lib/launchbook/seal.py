@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from launchbook.consistent import consistent
 from launchbook.contents import FILE, FOLDER, contents
 from launchbook.errors import ParametersError
 from launchbook.folder import RunFolder
@@ -97,7 +98,11 @@ def hold(folder: RunFolder, noted: str | None = None) -> Held:
         for key in computed
         if json.loads(json.dumps(computed[key])) != written.get(key)
     ]
-    return Held([*differs, *chained.differs], chained.unheld)
+    try:
+        contrary, unheld = consistent(folder, found, computed)
+    except _UNREADABLE as error:
+        contrary, unheld = [f"the run's files can't be held against one another: {type(error).__name__}: {error}"], []
+    return Held([*differs, *contrary, *chained.differs], [*unheld, *chained.unheld])
 
 
 def _noted(folder: RunFolder, noted: str | None) -> list[str]:

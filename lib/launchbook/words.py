@@ -88,6 +88,7 @@ class Rule:
     title: str
     remedy: str
     waivable: bool = True
+    may_be_na: bool = False
 
 
 _BOUND = re.compile(r"^\s*(?P<figure>[^<>=]+?)\s*(?P<relation><=|<|>=|>)\s*(?P<limit>-?\d+(\.\d+)?)\s*(?P<unit>\S.*)?$")

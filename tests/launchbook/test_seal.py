@@ -13,14 +13,19 @@ import pytest
 from runs import environment
 from typer.testing import CliRunner
 
+from launchbook import versions
 from launchbook.batch import close_by_hand
 from launchbook.cli import app
+from launchbook.contents import FILE, contents
 from launchbook.errors import ParametersError
 from launchbook.folder import RunFolder
+from launchbook.pages import render
+from launchbook.record import Log, write_evidence
 from launchbook.rules import rules_of
 from launchbook.run import Run
-from launchbook.seal import SIGNED_BY_NOBODY, digest, hold, verify
+from launchbook.seal import SIGNED_BY_NOBODY, digest, hold, sha256, verify
 from launchbook.tracks import TRACKS
+from launchbook.verdict import fold
 from launchbook.words import Check, Status
 
 
@@ -162,7 +167,7 @@ def forge(folder: RunFolder, **changed: Any) -> None:
 def test_the_chain_is_held_run_by_run(tmp_path: Path) -> None:
     """A change in the first of three is seen from the last."""
     first, second, third = (sealed(tmp_path) for _ in range(3))
-    assert hold(third).unheld == []
+    assert not [line for line in hold(third).unheld if "the run before" in line]
     was = digest(first)
     forge(first, actor="ceo")
     said = (
@@ -178,9 +183,9 @@ def test_a_chain_that_can_not_be_followed_is_said(tmp_path: Path) -> None:
     shutil.rmtree(first.path)
     held = hold(second)
     assert held.differs == []
-    assert held.unheld == [
+    assert held.unheld[-1] == (
         f"the run before {second.id}, {first.id}, isn't in {tmp_path / 'outputs'}: what was before it was not held"
-    ]
+    )
 
 
 def test_a_run_that_was_sealed_anew_has_another_digest(tmp_path: Path) -> None:
@@ -237,3 +242,121 @@ def test_the_run_of_a_batch_is_not_closed_by_hand(tmp_path: Path) -> None:
     with pytest.raises(ParametersError, match="was made by `launchbook run`, which closes its own runs"):
         close_by_hand(made.files, lambda path: None)
     assert not made.files.manifest.exists()
+
+
+def anew(folder: RunFolder) -> None:
+    """Seals a changed run anew, as a forger would: verdict, then every hash."""
+    write_evidence(folder.verdict, fold(folder))
+    names = [name for name, kind in contents(folder.path).items() if kind == FILE and name != "MANIFEST.json"]
+    forge(folder, files={name: sha256(folder.path / name) for name in names})
+
+
+def edit(folder: RunFolder, log: str, change: Callable[[dict[str, Any]], Any]) -> None:
+    """`change` to each record of a log."""
+    path = folder.evidence / f"{log}.jsonl"
+    records = Log(path).read()
+    for record in records:
+        change(record)
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+
+
+def _lighter(record: dict[str, Any]) -> None:
+    for rule in record.get("rules", ()):
+        rule["priority"] = "P2" if rule["id"] == "A.isolation" else rule["priority"]
+
+
+def _left_out(record: dict[str, Any]) -> None:
+    if "check" in record and record["check"]["id"] == "A.isolation":
+        record["check"]["status"] = "NA"
+
+
+@pytest.mark.parametrize(
+    ("log", "change", "differs"),
+    [
+        ("batch", _lighter, "rule A.isolation: priority was P2 in the run, and is P0 in the catalogue"),
+        ("A", _left_out, "A.isolation s: is NA, and this check always applies"),
+    ],
+)
+def test_a_log_that_was_changed_and_sealed_anew_is_named(
+    tmp_path: Path, log: str, change: Callable[[dict[str, Any]], Any], differs: str
+) -> None:
+    """By what the catalogue has, though every hash is right."""
+    folder = sealed(tmp_path)
+    edit(folder, log, change)
+    anew(folder)
+    assert verify(folder) == [differs]
+
+
+CANARY = {"problem": None, "nodes": [{"node": "n1", "open": True, "blocked": False, "lag": None, "because": "Open."}]}
+
+
+def test_evidence_that_was_not_judged_so_is_named(tmp_path: Path) -> None:
+    """A node without a check, and a node whose evidence says FAIL where the log says PASS."""
+    folder = sealed(tmp_path)
+    write_evidence(folder.evidence / "isolation" / "canary.json", CANARY)
+    anew(folder)
+    unjudged = "A.enforcement node/n1: evidence/isolation/canary.json has this node, and no check judges it"
+    assert unjudged in verify(folder)
+
+    def judge(record: dict[str, Any]) -> None:
+        if "check" in record and record["check"]["id"] == "A.enforcement":
+            record["check"]["subject"] = "node/n1"
+
+    edit(folder, "A", judge)
+    anew(folder)
+    assert "A.enforcement node/n1: is PASS in the log, and its evidence gives FAIL" in verify(folder)
+
+
+def write_documents(folder: Path) -> None:
+    word = json.loads((folder / "verdict.json").read_text())["verdict"]
+    (folder / "documents" / "status.md").write_text(f"# Status: {word}\n")
+    render(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "differs"),
+    [
+        (
+            "index.html",
+            "<title>NO-GO · mini</title>",
+            [
+                "index.html: says NO-GO, but the logs give GO",
+                "index.html: is not the page that this run's files give",
+            ],
+        ),
+        ("documents/status.html", "Sound.", ["documents/status.html: is not the page that this run's files give"]),
+        (
+            "documents/status.md",
+            "# Status: NO-GO\n",
+            [
+                "documents/status.md: says NO-GO, but the logs give GO",
+                "documents/status.html: is not the page that this run's files give",
+                "index.html: is not the page that this run's files give",
+            ],
+        ),
+    ],
+)
+def test_a_page_that_was_changed_and_sealed_anew_is_named(
+    tmp_path: Path, name: str, said: str, differs: list[str]
+) -> None:
+    """It is rendered again, and says what the logs say."""
+    folder = sealed(tmp_path, write_documents)
+    assert verify(folder) == []
+    (folder.path / name).write_text(said)
+    anew(folder)
+    assert sorted(verify(folder)) == sorted(differs)
+
+
+def test_pages_of_another_launchbook_are_not_rendered_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That they were not compared is said; the verdict on them is."""
+    folder = sealed(tmp_path, write_documents)
+    here = versions.program()
+    monkeypatch.setattr(versions, "program", lambda: here | {"program": "other", "launchbook": "99"})
+    held = hold(folder)
+    assert held.differs == []
+    assert held.unheld[0] == (
+        f"rules with the catalogue: the run was made with launchbook {here['launchbook']}, this is 99"
+    )
+    assert held.unheld[-1] == (
+        "pages and evidence in full: the run was made with another program, launchbook; of pages only the verdict was"
+    )
