@@ -126,8 +126,8 @@ def verify(
             + (", and the cluster is as judged" if live else "")
         )
         typer.echo(f"SHA-256 of MANIFEST.json: {seal.digest(files)}{', as noted' if noted else ''}")
-    if noted is None:
-        typer.echo(seal.SIGNED_BY_NOBODY)
+        if noted is None:
+            typer.echo(seal.SIGNED_BY_NOBODY)
     raise typer.Exit(bool(differs))
 
 

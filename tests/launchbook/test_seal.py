@@ -213,6 +213,13 @@ def test_verify_says_what_a_seal_does_not_prove(tmp_path: Path) -> None:
     assert call(app, ["verify", str(folder.path), "--manifest-sha256", "0" * 64]).exit_code == 1
 
 
+def test_who_closes_a_run_is_told_what_to_note(tmp_path: Path) -> None:
+    """The last line, as at the end of a batch."""
+    made = Run.create(environment(tmp_path / "parameters"), tmp_path / "outputs", mode="interactive")
+    done = CliRunner().invoke(app, ["close", str(made.folder)])
+    assert done.output.endswith(f"\nSHA-256 of MANIFEST.json, to be noted elsewhere: {digest(made.files)}\n")
+
+
 def test_a_digest_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParametersError) as caught:
         CliRunner().invoke(
