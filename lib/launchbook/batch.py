@@ -26,7 +26,7 @@ from launchbook.parameters_file import Resolved
 from launchbook.record import Log, write_evidence
 from launchbook.run import open_folder
 from launchbook.seal import seal
-from launchbook.sweep import sweep
+from launchbook.sweep import orphans, sweep, told
 from launchbook.thresholds import parse
 from launchbook.tracks import TRACKS, Track
 from launchbook.verdict import fold
@@ -87,6 +87,7 @@ def run_batch(
     for given in resolved.environment.waivers:
         if fault := Waiver(**given.model_dump()).fault(datetime.now(UTC).date()):
             say(f"the waiver of {given.check} {given.subject} is ignored: {fault}")
+    _tell_left(cluster, resolved, folder, log, say)
     workers = Workers(selected, folder)
     try:
         with _stoppable(), held, workers:
@@ -228,6 +229,19 @@ def _leased(
     if cluster is None or read_only or not resolved.environment.allow:
         return nullcontext()
     return leased(cluster, resolved.environment, Holder.here(folder.id))
+
+
+def _tell_left(cluster: Cluster | None, resolved: Resolved, folder: RunFolder, log: Log, say: Say) -> None:
+    """What killed runs left may be in this run's way, and is not this run's to delete."""
+    if cluster is None:
+        return
+    try:
+        lines = told(orphans(cluster, resolved.environment.cluster.lease_namespace), _shown(folder.parameters))
+    except LaunchbookError as error:
+        lines = [f"what earlier runs left is not known: {error}"]
+    for line in lines:
+        log.append("note", at=_now(), text=line)
+        say(line)
 
 
 def _sweep(cluster: Cluster | None, folder: RunFolder, log: Log, say: Say) -> None:

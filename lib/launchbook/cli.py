@@ -160,6 +160,20 @@ def undo(
 
 
 @app.command()
+def sweep(
+    parameters: Annotated[Path, typer.Argument(help="An environment's YAML, or a run folder's parameters.yaml.")],
+    run: Annotated[str | None, typer.Option(help="Whose objects go; else those of every run that is over.")] = None,
+    confirm: Annotated[str | None, typer.Option(help="The name of a protected environment.")] = None,
+) -> None:
+    """Delete what runs left that were killed, never a running one's (exit 1 where something can't be deleted)."""
+    from launchbook.sweep_command import command
+
+    text, code = command(parameters, run=run, confirm=confirm)
+    typer.echo(text)
+    raise typer.Exit(code)
+
+
+@app.command()
 def reach(
     paths: Annotated[list[Path] | None, typer.Argument(help="Manifests: files, folders or kustomizations.")] = None,
     explain: Annotated[
