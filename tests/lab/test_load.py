@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from launchbook.batch import run_batch
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
 from launchbook.folder import RunFolder
-from launchbook.load import jobs, pod
+from launchbook.load import jobs, kept, pod
 from launchbook.load.k6 import K6
 from launchbook.load.locust import Locust
 from launchbook.load.result import Result
@@ -251,6 +252,18 @@ def test_a_generator_that_is_killed_in_its_pod_costs_nothing_that_it_wrote(token
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes() + b"".join(Stream(path).blocks())
+
+
+def test_a_generator_ends_once_its_run_is_dead(token: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing looks at it here, so that it ends long before its load would."""
+    monkeypatch.setattr(pod, "RENEW_WITHIN", 5)
+    monkeypatch.setattr(kept, "_RENEW", 3600.0)
+    run, load = _api(token, tmp_path, "60s", fetch_every="1h")
+    result, began = Result("locust"), time.monotonic()
+    pod.send(run, Locust(load, "http://api.kgents-triad.svc"), 61.0, result)  # type: ignore[arg-type]
+    assert time.monotonic() - began < 50
+    assert not result.complete
+    assert "exit code 75: nobody looked at it for too long" in str(result.problem)
 
 
 def test_a_secret_that_is_not_there_is_named(token: Any, tmp_path: Path) -> None:

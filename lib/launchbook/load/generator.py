@@ -3,6 +3,7 @@
 Imports nothing of launchbook but what stands beside it. Of each process that sends load, its writer says once a second on
 standard output how it is (JSON: worker, second, requests, failed, users, cpu, lag, hist) and keeps every request in
 samples-<worker>.csv.gz in OUT, flushed each second: who ends it loses the last second. A master says how it is, too.
+Where RENEWED names a file, it ends once nobody touches that for RENEW_WITHIN seconds.
 Before anything else the latency floor is measured against the null target at NULL, where one is named.
 """
 
@@ -40,11 +41,12 @@ _TICK = 0.05  # s, between two looks at the clock: what is late by more was kept
 _FLOOR = 1.0  # s, for which the null target is asked
 _FLOOR_USERS = 100  # the most that ask it
 _DISK = 74  # exit code where samples can't be written, as the writer's
+_ABANDONED = 75  # exit code where nobody waits for this load any more
 
 _rows: list[Any] = []  # start, ms, name, status, whether it failed and why as a text `1,status 500`, and the next one's
 _add = _rows.extend
 _lags: list[float] = []
-_trouble: list[str] = []
+_trouble: list[int] = []  # exit codes
 _secrets: list[str] = []
 _over = Event()
 _numbers = itertools.count()  # of the users that this process has started
@@ -214,6 +216,22 @@ def _watch_the_clock() -> None:
         _lags.append(time.monotonic() - due)
 
 
+def _watch_the_run(runner: Any) -> None:
+    """Ends the load where nobody has touched RENEWED for RENEW_WITHIN seconds: the run that ordered it was killed."""
+    if not os.environ.get("RENEWED"):
+        return
+    file = Path(os.environ["RENEWED"])
+    within, seen, at = float(os.environ["RENEW_WITHIN"]), 0.0, time.monotonic()
+    while time.monotonic() - at <= within:
+        gevent.sleep(min(5.0, within / 4))
+        touched = file.stat().st_mtime if file.exists() else 0.0
+        if touched != seen:
+            seen, at = touched, time.monotonic()
+    print(f"Nobody has asked for this load for {within:g} s: it ends.", flush=True)
+    _trouble.append(_ABANDONED)
+    runner.quit()
+
+
 def _report(runner: Any, worker: int | None) -> None:
     """Once a second: how this process is, and what it sent, to its writer. worker: None for a master."""
     if worker is None:
@@ -236,7 +254,7 @@ def _report(runner: Any, worker: int | None) -> None:
         pass  # the writer has ended, and said why
     if writer.wait() != 0 and not _over.is_set():
         # Without this the rows would stay in memory, and the run would look whole.
-        _trouble.append("samples can't be written")
+        _trouble.append(_DISK)
         gevent.spawn(runner.quit)
 
 
@@ -280,6 +298,7 @@ def _begin(environment: Any, **_: Any) -> None:
     gc.collect()
     gc.freeze()
     gevent.spawn(_watch_the_clock)
+    gevent.spawn(_watch_the_run, runner)
     worker = None if isinstance(runner, MasterRunner) else getattr(runner, "worker_index", 0)
     _place.update(worker=worker or 0, begin=time.monotonic())
     _reporter.append(gevent.spawn(_report, runner, worker))
@@ -288,7 +307,7 @@ def _begin(environment: Any, **_: Any) -> None:
 @events.quitting.add_listener
 def _end(environment: Any, **_: Any) -> None:
     """Writes what is left; the process that leads says that all of it is over."""
-    environment.process_exit_code = code = _DISK if _trouble else 0
+    environment.process_exit_code = code = _trouble[0] if _trouble else 0
     _over.set()
     gevent.joinall(_reporter, timeout=10)
     if not isinstance(environment.runner, WorkerRunner):

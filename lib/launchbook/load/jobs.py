@@ -42,7 +42,7 @@ def send(run: Run, engine: Engine, whole: float, result: Result) -> None:
     try:
         cluster.create(config(run, engine, given.namespace))
         # Past the master's own time its workers have to start as well.
-        master = generator(run, engine, engine.master(CODE), _MASTER, whole + START, measures=False)
+        master = generator(run, engine, engine.master(CODE), _MASTER, whole + START, sends=False)
         cluster.create(_job(master, 1))
         name = _pods(run, _MASTER, 1)[0]["metadata"]["name"]
         address = await_start(run, given.namespace, name, result)["status"]["podIP"]

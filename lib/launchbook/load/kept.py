@@ -9,16 +9,26 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
 
 _CHUNK = 4 << 20  # bytes fetched at once
-_LIST = "import json,os,sys; print(json.dumps(os.listdir(sys.argv[1])))"
-_READ = """\
-import base64,sys
+RENEWED = "renewed"  # a file beside the samples: the generator ends where nobody touches it
+RENEW_WITHIN = 120  # s; more than one command may take
+_RENEW = 30.0  # s, after which it is touched at the latest
+_LIST = f"""\
+import json,os,pathlib,sys
+pathlib.Path(sys.argv[1], {RENEWED!r}).touch()
+print(json.dumps(os.listdir(sys.argv[1])))
+"""
+_READ = f"""\
+import base64,pathlib,sys
+pathlib.Path(sys.argv[1]).with_name({RENEWED!r}).touch()
 with open(sys.argv[1],'rb') as file:
     file.seek(int(sys.argv[2])); sys.stdout.write(base64.b64encode(file.read(int(sys.argv[3]))).decode())
 """
@@ -49,6 +59,8 @@ class Kept:
 class Fetcher:
     """Brings what grew in a pod's volume every `every` seconds, in a thread, and the rest at the end.
 
+    Each look tells the generator that its run lives; one that hears nothing for RENEW_WITHIN ends by itself.
+
     The commands run in a container beside the generator, so that they take nothing from its CPU and still work once it
     has ended. names: of the files, of which a pod may hold some
     """
@@ -76,8 +88,14 @@ class Fetcher:
         self.problem = self._fetch()
 
     def _run(self, every: float) -> None:
-        while not self._over.wait(every):
-            self.problem = self._fetch()
+        due = time.monotonic() + every
+        while not self._over.wait(min(every, _RENEW)):
+            if time.monotonic() >= due:
+                self.problem = self._fetch()
+                due = time.monotonic() + every
+            else:
+                with suppress(ClusterError):  # the next try is soon
+                    self._run_in_pod(_LIST, self._folder)
 
     def _fetch(self) -> str:
         try:

@@ -35,6 +35,7 @@ sys.exit(1)
 """
 _BESIDE = ("generator.py", "arrivals.py", "bodies.py", "histogram.py", "null.py", "writer.py")
 _EACH = 1000  # requests/s that one process sends with room to spare
+_ABANDONED = 75  # generator.py's exit code where its run touched nothing any more
 PORT = 5557  # on which a master listens for its workers: Locust's own default
 
 
@@ -152,4 +153,5 @@ class Locust(Engine):
         )
 
     def meaning(self, code: int) -> str:
-        return f"Locust ended with exit code {code}."
+        why = ": nobody looked at it for too long, and it ended by itself" if code == _ABANDONED else ""
+        return f"Locust ended with exit code {code}{why}."

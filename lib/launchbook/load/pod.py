@@ -14,7 +14,7 @@ from typing import Any
 
 from launchbook.errors import ClusterError
 from launchbook.load.engine import Engine, source
-from launchbook.load.kept import Fetcher, Kept
+from launchbook.load.kept import RENEW_WITHIN, RENEWED, Fetcher, Kept
 from launchbook.load.live import Live
 from launchbook.load.result import Result
 from launchbook.load.told import Told
@@ -184,9 +184,12 @@ def config(run: Run, engine: Engine, namespace: str) -> Object:
 
 
 def generator(
-    run: Run, engine: Engine, command: list[str], name: str, whole: float, *, asks: bool = True, measures: bool = True
+    run: Run, engine: Engine, command: list[str], name: str, whole: float, *, asks: bool = True, sends: bool = True
 ) -> Object:
-    """The pod around `command`. asks: whether the target must answer first; measures: whether its floor is measured."""
+    """The pod around `command`. asks: whether the target must answer first; sends: whether it sends load itself.
+
+    One that sends has its floor measured, and ends where no Fetcher looks at it any more: its run was killed then.
+    """
     where = run.parameters.load.generator
     lifetime = whole + START + SLACK + HOLD
     mounts = [{"name": "code", "mountPath": CODE}, {"name": "tmp", "mountPath": OUT}]
@@ -197,7 +200,8 @@ def generator(
         },
     }  # fmt: skip
     environment = [{"name": key, "value": value} for key, value in engine.environment(OUT).items()]
-    environment += [{"name": "NULL", "value": f"http://127.0.0.1:{_NULL}"}] if measures else []
+    given = {"NULL": f"http://127.0.0.1:{_NULL}", "RENEWED": f"{OUT}/{RENEWED}", "RENEW_WITHIN": str(RENEW_WITHIN)}
+    environment += [{"name": key, "value": value} for key, value in given.items()] if sends else []
     made = pod(
         name, run.parameters.load.generator.namespace, {**run.label, "app.kubernetes.io/name": NAME},
         {

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -346,6 +347,25 @@ def test_a_generator_that_is_killed_leaves_what_it_measured(
     assert {f"samples-{n}.csv.gz" for n in range(processes)} <= {
         p.name for p in (run.files.evidence / "load").iterdir()
     }
+
+
+class Abandoned(Locust):
+    """Its run is dead: nobody touches what says that it lives."""
+
+    def environment(self, out: str) -> dict[str, str]:
+        return {**super().environment(out), "RENEWED": f"{out}/renewed", "RENEW_WITHIN": "2"}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_load_that_nobody_waits_for_ends_by_itself(run: FakeRun, server: str, processes: int) -> None:
+    """And should somebody wait after all, it isn't taken for a whole one."""
+    given = load(duration="60s").model_copy(update={"generator": Generator(where="here", processes=processes)})
+    began = time.monotonic()
+    result = sent(run, Abandoned(given, server, python=sys.executable), whole=60.0)
+    assert time.monotonic() - began < 45
+    assert not result.complete
+    assert "exit code 75: nobody looked at it for too long, and it ended by itself" in str(result.problem)
+    assert result.count > 20
 
 
 def test_a_worker_that_is_lost_is_seen(run: FakeRun, server: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,6 +209,25 @@ def test_the_wrapper_sends_nothing_where_k6_can_not_be_driven(
     assert not (tmp_path / "sent").exists()
 
 
+SLOW = 'case "$1" in version) echo "k6 v1.3.0"; exit 0 ;; inspect) exit 0 ;; esac\n'
+
+
+def test_the_wrapper_ends_a_load_that_nobody_waits_for(program: Callable[[str], Path], tmp_path: Path) -> None:
+    """Once its run is dead, and nothing touches the file that says that it lives."""
+    renewal = {"RENEWED": str(tmp_path / "renewed"), "RENEW_WITHIN": "1"}
+    told, said = wrapped(tmp_path, program, SLOW + "exec sleep 25\n", **renewal)
+    assert told[-1] == {"done": True, "code": 143}
+    assert "Nobody has asked for this load for 1 s: it ends." in said
+
+
+def test_the_wrapper_goes_on_while_somebody_waits(program: Callable[[str], Path], tmp_path: Path) -> None:
+    """The load touches the file itself here."""
+    touching = 'for n in 1 2 3 4 5 6; do touch "$RENEWED"; sleep 1; done\n'
+    renewal = {"RENEWED": str(tmp_path / "renewed"), "RENEW_WITHIN": "3"}
+    told, _ = wrapped(tmp_path, program, SLOW + touching, **renewal)
+    assert told[-1] == {"done": True, "code": 0}
+
+
 CHECK = "checks,{},{},,,,,,,{},,\n"
 BODY = {"requests": [{"name": "a", "path": "/a", "expect_body": {"contains": "x"}}]}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,21 @@ def test_a_pod_that_is_lost_costs_what_came_since_the_last_look(tmp_path: Path) 
         fetching.finish()
     assert fetching.problem == "The generator's samples could not be fetched: pod ns/p is gone"
     assert held(kept) == {"samples-1.csv.gz": b"first"}
+
+
+def test_each_look_says_that_the_run_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two fetches, too, where they are far apart."""
+    monkeypatch.setattr(module, "_RENEW", 0.01)
+    there = tmp_path / "there"
+    there.mkdir()
+    kept, fetching = fetcher(Pod(), tmp_path / "here", there)
+    with fetching:
+        while not (there / module.RENEWED).exists():
+            time.sleep(0.01)
+        first = (there / module.RENEWED).stat().st_mtime_ns
+        while (there / module.RENEWED).stat().st_mtime_ns == first:
+            time.sleep(0.01)
+    assert (fetching.problem, held(kept)) == ("", {})
 
 
 def test_an_earlier_try_is_not_mixed_in(tmp_path: Path) -> None:
