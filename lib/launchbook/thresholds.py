@@ -23,7 +23,10 @@ _RELATIONS: dict[str, Callable[[float, float], bool]] = {
 }  # fmt: skip
 # metric -> its kind in k6, which decides what may be asked of it, and its unit
 METRICS = {"http_req_duration": "trend", "http_req_failed": "rate", "http_reqs": "counter", "iterations": "counter"}
-_AGGREGATES = {"trend": ("avg", "min", "med", "max", "p(N)"), "rate": ("rate",), "counter": ("count", "rate")}
+_AGGREGATES = {
+    "trend": ("avg", "min", "med", "max", "p(N)"), "rate": ("rate",), "counter": ("count", "rate"), "gauge": ("value",),
+}  # fmt: skip
+_ANY = tuple(dict.fromkeys(one for ones in _AGGREGATES.values() for one in ones))
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Threshold:
     @property
     def asks_for_rate(self) -> bool:
         """Whether it asks for at least so many requests/s."""
-        return METRICS[self.metric] == "counter" and self.aggregate == "rate" and self.relation in (">", ">=")
+        return METRICS.get(self.metric) == "counter" and self.aggregate == "rate" and self.relation in (">", ">=")
 
     def holds(self, figure: float) -> bool:
         """Whether a measured figure keeps it."""
@@ -58,13 +61,31 @@ def parse(thresholds: Mapping[str, Sequence[str]]) -> list[Threshold]:
     return [_parse(metric, text) for metric, texts in thresholds.items() for text in texts]
 
 
-def known(metric: str, text: str) -> bool:
-    """Whether parse() takes it."""
-    try:
-        _parse(metric, text)
-    except ParametersError:
-        return False
-    return True
+def understood(metric: str, text: str, kind: str | None = None) -> Threshold | None:
+    """One threshold of any metric of k6; None where it isn't understood, which `unclear` then says.
+
+    kind: the metric's in k6 (trend, rate, counter, gauge); None where it isn't known, so that any aggregate may be asked
+    """
+    found = _EXPRESSION.match(text)
+    if not found or ("p(N)" if found["percent"] else found["aggregate"]) not in _asked_of(metric, kind):
+        return None
+    if found["percent"] and not 0 < float(found["percent"]) <= 100:
+        return None
+    return Threshold(metric, text, found["aggregate"].replace(" ", ""), found["relation"], float(found["limit"]))
+
+
+def unclear(metric: str, text: str, kind: str | None = None) -> str:
+    """What may be written in place of a threshold that isn't understood."""
+    if (found := _EXPRESSION.match(text)) and found["percent"] and not 0 < float(found["percent"]) <= 100:
+        return f"{metric} {text!r}: a percentile lies above 0 and up to 100."
+    return (
+        f"{metric} can't be held against {text!r}; write one of {', '.join(_asked_of(metric, kind))}, a relation and "
+        "a number, such as 'p(95)<500' (ms) or 'rate<0.01'."
+    )
+
+
+def _asked_of(metric: str, kind: str | None) -> Sequence[str]:
+    return _AGGREGATES.get(METRICS.get(metric, kind or ""), _ANY)
 
 
 def _parse(metric: str, text: str) -> Threshold:
@@ -73,13 +94,7 @@ def _parse(metric: str, text: str) -> Threshold:
             f"load.thresholds: no metric is named {metric!r}{nearest(metric, METRICS)}; known: {', '.join(METRICS)}. "
             "Nothing was sent."
         )
-    found = _EXPRESSION.match(text)
-    aggregates = _AGGREGATES[METRICS[metric]]
-    if not found or ("p(N)" if found["percent"] else found["aggregate"]) not in aggregates:
-        raise ParametersError(
-            f"load.thresholds: {metric} can't be held against {text!r}; write one of {', '.join(aggregates)}, a relation and "
-            "a number, such as 'p(95)<500' (ms) or 'rate<0.01'. Nothing was sent."
-        )
-    if found["percent"] and not 0 < float(found["percent"]) <= 100:
-        raise ParametersError(f"load.thresholds: {metric} {text!r}: a percentile lies above 0 and up to 100.")
-    return Threshold(metric, text, found["aggregate"].replace(" ", ""), found["relation"], float(found["limit"]))
+    found = understood(metric, text)
+    if found is None:
+        raise ParametersError(f"load.thresholds: {unclear(metric, text)} Nothing was sent.")
+    return found

@@ -196,3 +196,43 @@ def too_few(count: int, thresholds: Sequence[Threshold]) -> list[Reason]:
     if count >= needed:
         return []
     return [Reason("too-few-samples", f"{count} samples; {needed} are needed for p({max(asked, default=0):g}).")]
+
+
+def dropped(iterations: float) -> list[Reason]:
+    """Iterations that k6 left out: its load was not the one that was asked for."""
+    if not iterations:
+        return []
+    lost = f"{iterations:g} iterations were dropped: there was no free VU for them, or no time left, so the rate was not kept."
+    return [Reason("rate-not-kept", lost)]
+
+
+def unanswered(successes: int, count: int) -> list[Reason]:
+    """Successes with status 0, which stands for no answer. count: of all requests."""
+    if not successes:
+        return []
+    said = (
+        f"{successes} of {count} requests have status 0, which stands for no answer, and are not said to have failed."
+    )
+    return [Reason("contradiction", said, "INVALID" if successes == count else "NOTE")]
+
+
+def timeless(count: int, failed: float, longest: float) -> list[Reason]:
+    """Answers that took no time at all. longest: ms"""
+    if not count or failed >= count or longest > 0:
+        return []
+    return [Reason("impossible", f"All of the {count} requests took 0 ms, which no answer does: nothing was measured.")]
+
+
+def errors_untold(told: bool) -> list[Reason]:
+    """Results that don't say which requests failed: where no threshold asks for it, nothing else would tell."""
+    if told:
+        return []
+    return [Reason("errors-untold", "The results don't say (http_req_failed) whether requests failed.", "NOTE")]
+
+
+def checks_broken(count: int, held: float) -> list[Reason]:
+    """Checks that did not hold, which break nothing by themselves."""
+    if not count or held >= count:
+        return []
+    said = f"{100 * held / count:.4g} % of {count} checks held; only a threshold on checks would make that a FAIL."
+    return [Reason("checks", said, "NOTE")]

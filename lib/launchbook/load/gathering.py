@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,19 @@ _DURATION = np.dtype([("ms", "<f8"), ("failed", "?")])
 _LOOK = 1 << 17  # durations, at the second look
 
 
-def counted(samples: Samples, warmup: float = 0.0) -> tuple[Tally, Tally]:
-    """(without the first `warmup` seconds, with them) of a table that can be read again. Raises what its frames() do."""
+def counted(
+    samples: Samples, warmup: float = 0.0, see: Callable[[pd.DataFrame], None] | None = None, also: Sequence[str] = ()
+) -> tuple[Tally, Tally]:
+    """(without the first `warmup` seconds, with them) of a table that can be read again. Raises what its frames() do.
+
+    see: looks at each part too; also: further columns for it
+    """
     begins = samples.first() + warmup if warmup else -math.inf
     early, later, order = Parts(), Parts(), Order()
-    for frame in samples.frames(_COUNTED):
+    for frame in samples.frames((*_COUNTED, *also)):
         order.see(frame)
+        if see:
+            see(frame)
         before = frame["start"].to_numpy(dtype=float) < begins
         if before.any():
             early.add(frame[before])

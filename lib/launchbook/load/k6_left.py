@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
+from launchbook.load import doubts
 from launchbook.load.left import Left
 from launchbook.load.pairs import K6Rows
 from launchbook.load.samples import ALL, BadSamples, chosen
@@ -156,13 +157,10 @@ def _summed(count: int, summary: Path) -> list[Reason]:
         sent, dropped = (_counted(metrics.get(name) or {}) for name in ("http_reqs", "dropped_iterations"))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return [Reason("truncated", "k6 left no summary, so it is not known whether the samples are whole.")]
-    doubts = []
+    against = []
     if sent != count:
-        doubts.append(Reason("truncated", f"k6 sent {sent} requests, and {count} samples were written."))
-    if dropped:
-        lost = f"{dropped} iterations were dropped: there was no free VU for them, so the rate was not kept."
-        doubts.append(Reason("rate-not-kept", lost))
-    return doubts
+        against.append(Reason("truncated", f"k6 sent {sent} requests, and {count} samples were written."))
+    return [*against, *doubts.dropped(dropped)]
 
 
 def _counted(metric: Mapping[str, Any]) -> int:

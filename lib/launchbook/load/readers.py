@@ -6,51 +6,36 @@ Samples are counted while they are read, so that a file of any length is read in
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pandas as pd
-
+from launchbook.load import doubts, repeats
 from launchbook.load.csvs import OwnRows
+from launchbook.load.found import Found
 from launchbook.load.gathering import Gathered, counted
-from launchbook.load.pairs import K6Rows, Pairs
+from launchbook.load.pairs import K6Rows
 from launchbook.load.parquet import Parquet
+from launchbook.load.points import ndjson
 from launchbook.load.reading import Foreign, Reading
+from launchbook.load.series import Series
 from launchbook.load.stream import Stream
 from launchbook.load.summaries import k6_report, k6_summary, locust_history, locust_stats
-from launchbook.load.tally import Tally
 from launchbook.load.terms import Reason
 
 _SUMMARY = 64 << 20  # bytes: a summary is small, whatever it sums up
-_KINDS = {
-    "http_req_duration": "took", "http_req_failed": "failed", "http_req_blocked": "blocked",
-    "dropped_iterations": "dropped",
-}  # fmt: skip
 EXPECTED = (
     "Expected k6's summary or `--out json` or `--out csv` (also gzipped), Locust's _stats.csv or _stats_history.csv, or "
     "this runbook's samples.parquet"
 )
 
 
-@dataclass
-class Found:
-    """What a file of samples holds.
-
-    tells: whether it says which requests failed; broken: lines that are none of its own; dropped: iterations that the
-    generator left out
-    """
-
-    tally: Tally = field(default_factory=Tally)
-    tells: bool = True
-    broken: int = 0
-    dropped: float = 0.0
-
-
 def read(path: Path) -> Reading:
     """One result file. Raises Foreign, with what was expected, where it is none."""
+    reading = _read(path)
+    reading.name = str(path)
+    return reading
+
+
+def _read(path: Path) -> Reading:
     try:
         with path.open("rb") as file:
             head = file.read(4)
@@ -106,11 +91,11 @@ def _text(path: Path, stream: Stream) -> str:
 def _json(path: Path, stream: Stream, line: str) -> Reading:
     """k6's NDJSON has an object a line; a summary is one object."""
     if '"type":"Metric"' in line or '"type":"Point"' in line or '"type": "Point"' in line or '"type": "Metric"' in line:
-        return _samples(path, _ndjson(stream), "k6 points")
+        return _samples(path, ndjson(stream), "k6 points")
     try:
         whole = json.loads(_text(path, stream))
     except ValueError:
-        found = _ndjson(stream)
+        found = ndjson(stream)
         if not found.tally.count:
             raise Foreign(f"{path}: none of its {found.broken} lines is a k6 point.") from None
         return _samples(path, found, "k6 points")
@@ -122,57 +107,23 @@ def _json(path: Path, stream: Stream, line: str) -> Reading:
 
 
 def _k6_csv(stream: Stream) -> Found:
-    rows, gathered = K6Rows(stream), Gathered()
-    for parts, _ in rows.frames():
-        for part in parts:
-            gathered.add(part)
-    broken = rows.lines.broken or int(stream.ragged)
-    return Found(gathered.tally(), rows.pairs.tells, broken, rows.dropped)
-
-
-def _own_csv(stream: Stream) -> Found:
-    rows, gathered = OwnRows(stream), Gathered()
-    for part in rows.frames():
-        gathered.add(part)
-    return Found(gathered.tally(), broken=rows.lines.broken or int(stream.ragged))
-
-
-def _ndjson(stream: Stream) -> Found:
-    """https://grafana.com/docs/k6/latest/results-output/real-time/json/."""
-    found, gathered, pairs = Found(), Gathered(), Pairs()
-    for block in stream.blocks():
-        points = pd.DataFrame(
-            list(_points(block, found)), columns=["kind", "at", "metric_value", "name", "error", "status"]
-        )
-        at = pd.to_datetime(points["at"], utc=True, format="ISO8601", errors="coerce")
-        points["timestamp"] = (at - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)
-        values = {kind: rows["metric_value"].to_numpy(dtype=float) for kind, rows in points.groupby("kind")}
-        none = np.empty(0)
-        found.dropped += float(values.get("dropped", none).sum())
-        took = points[points["kind"] == "took"]
-        for part in pairs.take(took, values.get("failed", none), values.get("blocked", none)):
-            gathered.add(part)
-    for part in pairs.rest():
-        gathered.add(part)
-    found.tally, found.tells = gathered.tally(), pairs.tells
+    rows, found, gathered, checks = K6Rows(stream), Found(), Gathered(), Series("checks", "rate")
+    for parts, read in rows.frames():
+        found.take(parts, gathered)
+        if "checks" in read:
+            values = read["checks"]["metric_value"].to_numpy(dtype=float)
+            checks.count, checks.above = checks.count + len(values), checks.above + int((values > 0).sum())
+    found.tally, found.tells, found.dropped = gathered.tally(), rows.pairs.tells, rows.dropped
+    found.broken = rows.lines.broken or int(stream.ragged)
+    found.series = {"checks": checks} if checks.count else {}
     return found
 
 
-def _points(block: bytes, found: Found) -> Iterator[tuple[str, str, float, str, str, str]]:
-    for line in block.splitlines():
-        if not line.strip():
-            continue
-        try:
-            point = json.loads(line)
-            kind = _KINDS.get(point["metric"]) if point["type"] == "Point" else None
-            if kind is None:
-                continue
-            data: Any = point["data"]
-            tags = data.get("tags") or {}
-            name, error, status = (str(tags.get(key, "")) for key in ("name", "error", "status"))
-            yield kind, str(data["time"]), float(data["value"]), name, error, status
-        except (ValueError, KeyError, TypeError, AttributeError):
-            found.broken += 1
+def _own_csv(stream: Stream) -> Found:
+    rows, found, gathered = OwnRows(stream), Found(), Gathered()
+    found.take(rows.frames(), gathered)
+    found.tally, found.broken = gathered.tally(), rows.lines.broken or int(stream.ragged)
+    return found
 
 
 def _samples(path: Path, found: Found, what: str) -> Reading:
@@ -180,24 +131,41 @@ def _samples(path: Path, found: Found, what: str) -> Reading:
     if found.broken and not tally.count:
         raise Foreign(f"{path}: none of its {found.broken} lines are {what}.")
     # A row that is impossible is still a row: without it the file would seem to hold nothing.
-    reading = Reading(tally.count + tally.impossible, tally, found.tells)
+    count = tally.count + tally.impossible
+    reading = Reading(
+        count, tally, found.tells, thresholds=found.thresholds, asked=bool(found.thresholds or found.problems),
+        series=found.series, unjudged=found.problems, vus=found.vus, rows=found.rows,
+    )  # fmt: skip
+    reading.problems += repeats.within(path.name, found.rows)
+    reading.problems += doubts.unanswered(found.unanswered, tally.count)
     if found.broken:
         cut = f"{path.name}: {found.broken} lines are no {what}; the file may be cut off."
         reading.problems.append(Reason("truncated", cut))
-    if found.dropped:
-        lost = f"{found.dropped:g} iterations were dropped: the generator could not keep its rate."
-        reading.problems.append(Reason("generator-saturated", lost))
+    reading.problems += doubts.dropped(found.dropped)
     return reading
 
 
 def _parquet(path: Path) -> Reading:
+    found = Found()
     try:
         table = Parquet(path)
         about = table.about
-        tally, _ = counted(table, about.warmup if about else 0.0)
+        # What a run of our own wrote was looked at by that run.
+        look, also = (found.see, ("status",)) if about is None else (found.rows.see, ())
+        tally, _ = counted(table, about.warmup if about else 0.0, look, also)
     except KeyError as error:
         raise Foreign(f"{path}: has no columns {error.args[0]}; a sample table has start (s), ms and failed.") from None
     except (ValueError, OSError, TypeError) as error:
         raise Foreign(f"{path}: is no whole Parquet file of samples: {error}") from None
     thresholds = about.thresholds if about else {}
-    return Reading(tally.count + tally.impossible, tally, thresholds=thresholds, about=about)
+    reading = Reading(
+        tally.count + tally.impossible,
+        tally,
+        thresholds=thresholds,
+        asked=bool(thresholds),
+        about=about,
+        rows=found.rows,
+    )
+    reading.problems += repeats.within(path.name, found.rows) if about is None else []
+    reading.problems += doubts.unanswered(found.unanswered, tally.count)
+    return reading

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from launchbook.errors import LaunchbookError
-from launchbook.load import doubts
+from launchbook.load import doubts, repeats
 from launchbook.load.figures import Figure, figures
 from launchbook.load.parquet import About
+from launchbook.load.repeats import Rows
+from launchbook.load.series import Series, added, of_thresholds
 from launchbook.load.tally import Tally, merged
 from launchbook.load.terms import Reason
 from launchbook.thresholds import Threshold
@@ -23,8 +26,10 @@ class Reading:
     """Either samples or the figures that a summary holds.
 
     tally: the samples, None for a summary; tells: whether the samples say which requests failed; figures: metric ->
-    aggregate -> figure, of a summary; thresholds: its own, metric -> expressions; problems: why these figures can't be
-    believed; crossed: thresholds of metrics that are not judged here, as the summary itself judged them
+    aggregate -> figure, of a summary; thresholds: its own, metric -> expressions; asked: whether it has any at all;
+    problems: why these figures can't be believed; unjudged: why its thresholds can't be judged; crossed: thresholds of
+    metrics that are not judged here, as the summary itself judged them; name: of the file; series: of k6's other metrics,
+    by name; vus: second -> users, where that is told; rows: what was kept of the samples, to know them again
     """
 
     count: int = 0
@@ -35,6 +40,17 @@ class Reading:
     problems: list[Reason] = field(default_factory=list)
     crossed: list[Reason] = field(default_factory=list)
     about: About | None = None
+    name: str = ""
+    asked: bool = False
+    unjudged: list[Reason] = field(default_factory=list)
+    series: dict[str, Series] = field(default_factory=dict)
+    vus: dict[int, float] = field(default_factory=dict)
+    rows: Rows = field(default_factory=Rows)
+
+    @property
+    def own(self) -> list[Threshold]:
+        """Its own thresholds that can be judged here."""
+        return of_thresholds(self.thresholds, self.series)
 
     @staticmethod
     def merged(readings: Sequence[Reading]) -> Reading:
@@ -53,20 +69,67 @@ class Reading:
             if one.tally is not None and one.about is not None
             for reason in doubts.of_sender(one.about.sender, one.tally)
         ]
-        alike = all(one.thresholds == readings[0].thresholds for one in readings)
+        names = _names([one.name for one in readings])
+        twice = repeats.between(names, tallies, [one.rows for one in readings])
         return Reading(
             count=sum(one.count for one in readings), tally=merged(tallies), tells=all(one.tells for one in readings),
-            thresholds=readings[0].thresholds if alike else {},
-            problems=[p for one in readings for p in one.problems] + senders,
+            thresholds=readings[0].thresholds, asked=any(one.asked for one in readings),
+            problems=[*(p for one in readings for p in one.problems), *senders, *twice],
+            unjudged=[*(p for one in readings for p in one.unjudged), *_unlike(names, readings)],
+            series=_together(one.series for one in readings), vus=_most(one.vus for one in readings),
         )  # fmt: skip
 
     def judged_by(self, thresholds: Sequence[Threshold]) -> list[Figure | None]:
         """The figure of each threshold; None where these results don't hold it."""
         if self.tally is not None:
-            found = figures(thresholds, self.tally)
-            return [
-                None if t.metric == "http_req_failed" and not self.tells else f
-                for t, f in zip(thresholds, found, strict=True)
-            ]
+            return [self._figure(t, f) for t, f in zip(thresholds, figures(thresholds, self.tally), strict=True)]
         values = [self.figures.get(t.metric, {}).get(t.aggregate) for t in thresholds]
         return [None if value is None else Figure(value) for value in values]
+
+    def _figure(self, threshold: Threshold, of_requests: Figure | None) -> Figure | None:
+        """Of samples. of_requests: what the requests say of it."""
+        assert self.tally is not None
+        if threshold.metric in self.series:
+            return self.series[threshold.metric].figure(threshold, self.tally.seconds)
+        # In a run of ours an iteration is a request; in anybody else's it may hold several.
+        if threshold.metric == "iterations" and self.about is None:
+            return None
+        return None if threshold.metric == "http_req_failed" and not self.tells else of_requests
+
+
+def _names(paths: Sequence[str]) -> list[str]:
+    """File names, with their folders where two are alike."""
+    short = [Path(one).name for one in paths]
+    return short if len(set(short)) == len(short) else list(paths)
+
+
+def _unlike(names: Sequence[str], readings: Sequence[Reading]) -> list[Reason]:
+    """Results with thresholds of their own that are not the same ones: nobody's are those of the whole."""
+    other = next((n for n, one in enumerate(readings) if one.thresholds != readings[0].thresholds), None)
+    if other is None:
+        return []
+    said = (
+        f"{names[0]} has {_listed(readings[0].thresholds)}, and {names[other]} has {_listed(readings[other].thresholds)}: give "
+        "the thresholds of the whole with --scenario."
+    )
+    return [Reason("thresholds-differ", said)]
+
+
+def _listed(thresholds: Mapping[str, Sequence[str]]) -> str:
+    told = "; ".join(f"{metric}: {text}" for metric, texts in thresholds.items() for text in texts)
+    return f"the thresholds {told}" if told else "no thresholds"
+
+
+def _together(found: Iterable[Mapping[str, Series]]) -> dict[str, Series]:
+    by_name: dict[str, list[Series]] = {}
+    for series in found:
+        for name, one in series.items():
+            by_name.setdefault(name, []).append(one)
+    return {name: added(many) for name, many in by_name.items()}
+
+
+def _most(found: Iterable[Mapping[int, float]]) -> dict[int, float]:
+    most: dict[int, float] = {}
+    for vus in found:
+        most |= {second: max(users, most.get(second, 0.0)) for second, users in vus.items()}
+    return most

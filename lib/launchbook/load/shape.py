@@ -131,7 +131,7 @@ def _slow_start(tally: Tally, found: Sequence[Finding]) -> list[Reason]:
     told = f"The first {seconds} s were slower than the rest (p(95) {p95[:slow].max():.1f} ms against {usual:.1f} ms)"
     for threshold in _percentiles(found, Status.FAIL):
         value = quantile(rest, (percent(threshold.aggregate) or 0) / 100)
-        if _clearly(threshold, value, holds=True):
+        if clearly(threshold, value, holds=True):
             without = f"without them {threshold.aggregate} is {value:.1f} ms, which keeps {threshold.expression}"
             return [Reason("warm-up-included", f"{told}; {without}. Leave them out as warm-up.")]
     return [Reason("slow-start", f"{told}.", "NOTE")]
@@ -151,7 +151,7 @@ def _stood_still(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Rea
     told = f"The target stood still for about {still} s, and the closed loop waited with it"
     for threshold in _percentiles(found, Status.PASS):
         value = quantile(open_loop, (percent(threshold.aggregate) or 0) / 100)
-        if _clearly(threshold, value, holds=False):
+        if clearly(threshold, value, holds=False):
             return [
                 Reason(
                     "coordinated-omission",
@@ -172,7 +172,7 @@ def _omitted(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reason]
         return []
     for threshold in _percentiles(found, Status.PASS):
         share = (percent(threshold.aggregate) or 0) / 100 * planned / sent if sent else 1.0
-        if _clearly(threshold, quantile(tally.histogram, min(1.0, share)), holds=False):
+        if clearly(threshold, quantile(tally.histogram, min(1.0, share)), holds=False):
             return [
                 Reason(
                     "omitted",
@@ -183,7 +183,7 @@ def _omitted(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reason]
     return []
 
 
-def _clearly(threshold: Threshold, value: float, *, holds: bool) -> bool:
+def clearly(threshold: Threshold, value: float, *, holds: bool) -> bool:
     """Whether a figure from buckets says so whichever way it was rounded."""
     bounds = (value * (1 - RELATIVE_ERROR), value * (1 + RELATIVE_ERROR))
     return all(threshold.holds(bound) is holds for bound in bounds)

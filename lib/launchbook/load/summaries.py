@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from launchbook.load import contradictions, doubts
 from launchbook.load.reading import Foreign, Reading
 from launchbook.load.terms import Reason
-from launchbook.thresholds import METRICS, known
+from launchbook.thresholds import METRICS, unclear, understood
 
 
 def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
@@ -25,23 +26,43 @@ def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
         metric = metrics.get(name)
         if not isinstance(metric, dict):
             continue
-        values = _values(path, name, metric)
-        shown = {k.replace(" ", ""): float(v) for k, v in values.items() if isinstance(v, (int, float))}
+        shown = _figures(_values(path, name, metric))
         if name == "http_req_failed" and "rate" not in shown and "value" in shown:
             shown["rate"] = shown["value"]
         reading.figures[name] = shown
         reading.problems += _sane(path, name, shown)
     _own_thresholds(path, metrics, reading)
+    reading.problems += contradictions.of_k6(path.name, _numbers(path, metrics), _seconds(whole))
     count = reading.figures.get("http_reqs", {}).get("count", 0.0)
     reading.count = int(count) if math.isfinite(count) else 0
     dropped = metrics.get("dropped_iterations")
     lost = _values(path, "dropped_iterations", dropped).get("count", 0) if isinstance(dropped, dict) else 0
     if not isinstance(lost, (int, float)):
         raise Foreign(f"{path}: the count of dropped_iterations is no number, so this is no k6 summary.")
-    if lost:
-        dropped_some = f"{lost:g} iterations were dropped: the generator could not keep its rate."
-        reading.problems.append(Reason("generator-saturated", dropped_some))
+    reading.problems += doubts.dropped(lost)
     return reading
+
+
+def _numbers(path: Path, metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """metric -> aggregate -> figure, of every metric."""
+    return {
+        str(name): _figures(_values(path, name, metric)) for name, metric in metrics.items() if isinstance(metric, dict)
+    }
+
+
+def _figures(values: Mapping[str, Any]) -> dict[str, float]:
+    found = {k.replace(" ", ""): float(v) for k, v in values.items() if isinstance(v, (int, float))}
+    # --summary-export calls the share of a rate its value.
+    return {**found, "rate": found["value"]} if "passes" in found and "value" in found else found
+
+
+def _seconds(whole: Mapping[str, Any]) -> float | None:
+    """How long the test ran, where the summary tells: handleSummary's data in ms, the newer one in s."""
+    for part, key, by in (("state", "testRunDurationMs", 1000), ("config", "duration", 1)):
+        told = whole[part].get(key) if isinstance(whole.get(part), dict) else None
+        if isinstance(told, (int, float)) and told > 0:
+            return float(told) / by
+    return None
 
 
 def k6_report(path: Path, whole: Mapping[str, Any]) -> Reading:
@@ -52,7 +73,7 @@ def k6_report(path: Path, whole: Mapping[str, Any]) -> Reading:
     listed = whole["results"].get("metrics")
     if not isinstance(listed, list) or not all(isinstance(one, dict) and "name" in one for one in listed):
         raise Foreign(f"{path}: `results.metrics` is no list of metrics with names, so this is no k6 summary.")
-    reading = k6_summary(path, {"metrics": {str(one["name"]): one for one in listed}})
+    reading = k6_summary(path, {**whole, "metrics": {str(one["name"]): one for one in listed}})
     if whole["results"].get("passed") is False:
         broken = "k6 says that the test did not pass, and not which threshold broke."
         reading.crossed.append(Reason("threshold", broken, "FAIL"))
@@ -74,24 +95,30 @@ def _own_thresholds(path: Path, metrics: Mapping[str, Any], reading: Reading) ->
             continue
         if not isinstance(given, dict):
             raise Foreign(f"{path}: the thresholds of {name} are no mapping, so this is no k6 summary.")
+        reading.asked = True
+        kind = metric.get("type") if isinstance(metric.get("type"), str) else None
+        values = _figures(_values(path, name, metric))
         for expression, said in given.items():
-            if known(name, expression):
-                reading.thresholds.setdefault(name, []).append(expression)
+            threshold = understood(name, expression, kind)
+            if threshold is None:
+                why = f"A threshold of the results isn't understood, so it can't be judged: {unclear(name, expression, kind)}"
+                reading.unjudged.append(Reason("threshold-unclear", why))
                 continue
             # --summary-export writes true for a broken threshold, handleSummary {"ok": true} for a kept one
             ok = not said if isinstance(said, bool) else said.get("ok") if isinstance(said, dict) else None
-            if ok is False:
-                reading.crossed.append(
-                    Reason(
-                        "threshold", f"{name}: {expression} does not hold, says k6.", "FAIL", f"{name}: {expression}"
-                    )
-                )
+            if not _on_nothing(path, name, metric):
+                reading.problems += contradictions.of_word(threshold, values.get(threshold.aggregate), ok)
+            if name in METRICS:
+                reading.thresholds.setdefault(name, []).append(expression)
+            elif ok is False:
+                broken = f"{threshold.name} does not hold, says k6."
+                reading.crossed.append(Reason("threshold", broken, "FAIL", threshold.name))
             elif ok is not True:
-                unsaid = f"{name}: {expression}: the summary doesn't say if it holds."
-                reading.problems.append(Reason("figure-missing", unsaid))
+                unsaid = f"{threshold.name}: the summary doesn't say if it holds."
+                reading.unjudged.append(Reason("figure-missing", unsaid))
             elif _on_nothing(path, name, metric):
-                nothing = f"{name}: {expression} holds, says k6, but on zero samples."
-                reading.problems.append(Reason("threshold-on-nothing", nothing))
+                nothing = f"{threshold.name} holds, says k6, but on zero samples."
+                reading.unjudged.append(Reason("threshold-on-nothing", nothing))
 
 
 def _on_nothing(path: Path, name: str, metric: Mapping[str, Any]) -> bool:
@@ -111,7 +138,8 @@ def _sane(path: Path, name: str, values: Mapping[str, float]) -> Iterable[Reason
 
 def locust_stats(path: Path, text: str) -> Reading:
     """The row `Aggregated` of Locust's statistics: its percentiles are rounded by Locust, which keeps no samples."""
-    rows = [row for row in csv.DictReader(io.StringIO(text)) if row.get("Name") == "Aggregated"]
+    every = list(csv.DictReader(io.StringIO(text)))
+    rows = [row for row in every if row.get("Name") == "Aggregated"]
     if not rows:
         raise Foreign(f"{path}: has no row named Aggregated, so it is cut off or no Locust `_stats.csv`.")
     row = rows[-1]
@@ -133,6 +161,11 @@ def locust_stats(path: Path, text: str) -> Reading:
     reading.problems = [p for name in reading.figures if count for p in _sane(path, name, reading.figures[name])]
     if failures > count:
         reading.problems.append(Reason("impossible", f"{path.name}: {failures} of {count} requests failed."))
+    parts = [one for one in every if one.get("Name") != "Aggregated"]
+    for column, whole in (("Request Count", count), ("Failure Count", failures)):
+        reading.problems += contradictions.of_rows(path.name, column, [one.get(column) for one in parts], whole)
+    reading.problems += contradictions.of_trend(path.name, "http_req_duration", trends) if count else []
+    reading.problems += doubts.timeless(count, failures, trends.get("max", math.inf))
     return reading
 
 
@@ -160,4 +193,8 @@ def locust_history(path: Path, text: str) -> Reading:
     times = [int(one["Timestamp"]) for one in rows if str(one.get("Timestamp", "")).isdigit()]
     if any(b < a - 60 for a, b in itertools.pairwise(times)):
         reading.problems.append(Reason("clock", f"{path.name}: the clock ran back by more than a minute."))
+    if failures > count:
+        reading.problems.append(Reason("impossible", f"{path.name}: {failures} of {count} requests failed."))
+    reading.problems += contradictions.of_trend(path.name, "http_req_duration", trends) if count else []
+    reading.problems += doubts.timeless(count, failures, trends["max"])
     return reading

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -72,12 +72,27 @@ class Finding:
 
 
 def amount(threshold: Threshold, value: float) -> str:
-    """A figure with its unit: ms, requests/s, or percent for a share."""
-    if threshold.metric == "http_req_failed":
-        return f"{100 * value:.2f} %"
-    if threshold.metric == "http_req_duration":
-        return f"{value:.1f} ms"
-    return f"{value:.1f} /s" if threshold.aggregate == "rate" else f"{value:.0f}"
+    """A figure with its unit: ms, requests/s, or percent for a share. It never says else than the verdict does."""
+    percent = threshold.metric == "http_req_failed"
+    if percent:
+        unit, digits = " %", 2
+    elif threshold.metric == "http_req_duration":
+        unit, digits = " ms", 1
+    else:
+        unit, digits = (" /s", 1) if threshold.aggregate == "rate" else ("", 0)
+    by = 100 if percent else 1
+    return _telling(threshold, value, lambda more: f"{by * value:.{digits + more}f}", by) + unit
+
+
+def shown(threshold: Threshold, value: float) -> str:
+    """A figure in four digits, or in as many as it takes to see whether it keeps a threshold."""
+    return _telling(threshold, value, lambda more: f"{value:.{4 + more}g}")
+
+
+def _telling(threshold: Threshold, value: float, said: Callable[[int], str], by: int = 1) -> str:
+    """said: gives the figure with so many further digits"""
+    texts = (said(more) for more in range(13))
+    return next((t for t in texts if threshold.holds(float(t) / by) == threshold.holds(value)), said(13))
 
 
 def interval(threshold: Threshold, figure: Figure | None) -> str:

@@ -12,12 +12,12 @@ import yaml
 from pydantic import ValidationError
 
 from launchbook.errors import ParametersError
-from launchbook.load import doubts, judge, soak
+from launchbook.load import doubts, judge, pauses, soak
 from launchbook.load.figures import TRENDS, Figure, trend
 from launchbook.load.plan import planned
 from launchbook.load.readers import read
 from launchbook.load.reading import Foreign, Reading
-from launchbook.load.terms import Finding, Plan, Reason
+from launchbook.load.terms import Finding, Plan, Reason, shown
 from launchbook.parameters import Load, Scenario
 from launchbook.thresholds import METRICS, Threshold, parse
 from launchbook.words import Status
@@ -30,31 +30,66 @@ def command(files: Sequence[Path], scenario: Path | None) -> tuple[str, int]:
 
     metrics: metric -> values (aggregate -> figure), intervals (aggregate -> [low, high] at 95 %, where samples give
     them) and thresholds (expression -> whether it holds). notes: as reasons, but they change nothing.
-    scenario: a YAML with `thresholds:` (or a whole environment, with them under `load:`); without one the results'
-    own thresholds count, else the defaults. Where it holds a whole `scenario:`, the results are held against that plan
-    too, but for its warm-up, which they may or may not contain. Raises ParametersError for a scenario that can't be used.
+    scenario: a YAML with `thresholds:` (or a whole environment, with them under `load:`, or left to the defaults);
+    without one the results' own thresholds count, else the defaults, and which is said. Where it holds a whole
+    `scenario:`, the results are held against that plan too, but for its warm-up, which they may or may not contain.
+    Raises ParametersError for a scenario or a file that can't be used.
     """
     given, plan = (None, None) if scenario is None else _scenario(scenario)
+    for path in files:
+        _usable(path)
     try:
         reading = Reading.merged([read(path) for path in files])
     except Foreign as error:
         return _say("INVALID", [Reason("unreadable", str(error))], {})
     if reading.count == 0:
         return _say("NO DATA", [Reason("no-requests", "The results hold no HTTP request."), *reading.problems], {})
-    thresholds = given if given is not None else parse(reading.thresholds or Load.model_fields["thresholds"].default)
+    thresholds, chosen = _asked(reading, given)
     found = [_finding(t, f) for t, f in zip(thresholds, reading.judged_by(thresholds), strict=True)]
-    reasons = [*reading.problems, *_doubts(reading, plan, thresholds, found)]
+    reasons = [*reading.problems, *chosen, *_doubts(reading, plan, found)]
     for one in found:
         if one.figure is None:
             absent = f"{one.threshold.name}: the results don't hold {one.threshold.aggregate}."
             reasons.append(Reason("figure-missing", absent))
         elif one.status is Status.FAIL:
-            value = f"{one.threshold.aggregate} is {one.figure.value:.4g}."
+            value = f"{one.threshold.aggregate} is {shown(one.threshold, one.figure.value)}."
             reasons.append(Reason("threshold", f"{one.threshold.name} does not hold: {value}", "FAIL"))
-    reasons += [] if given is not None else reading.crossed
     kinds = {reason.makes for reason in reasons}
     outcome = "INVALID" if "INVALID" in kinds else "FAIL" if "FAIL" in kinds else "PASS"
     return _say(outcome, reasons, _metrics(reading, found))
+
+
+def _usable(path: Path) -> None:
+    """Raises ParametersError for what can't be a result: it is the command that is wrong then, and no load."""
+    if path.is_dir():
+        raise ParametersError(f"{path}: is a folder; name the result files in it, such as {path / 'summary.json'}.")
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise ParametersError(f"{path}: can't be read ({why}); name a result file, such as summary.json.") from None
+
+
+def _asked(reading: Reading, given: Sequence[Threshold] | None) -> tuple[list[Threshold], list[Reason]]:
+    """The thresholds to judge by, and what is to be said of that choice: yours, else the results' own, else defaults."""
+    own = reading.own
+    if given is not None:
+        others = [one.name for one in own if one not in given] + [one.about for one in reading.crossed]
+        others += ["some that can't be judged here"] if reading.unjudged else []
+        if not others:
+            return list(given), []
+        kept = f"The thresholds of --scenario are judged, not the results' own: {'; '.join(others)}."
+        broken = [Reason(one.id, one.message, "NOTE") for one in reading.crossed]
+        return list(given), [Reason("thresholds-replaced", kept, "NOTE"), *broken]
+    if reading.asked:
+        return own, [*reading.unjudged, *reading.crossed]
+    defaults = parse(Load.model_fields["thresholds"].default)
+    said = (
+        f"Neither the results nor --scenario say what to judge by, so the defaults are judged: "
+        f"{'; '.join(one.name for one in defaults)}."
+    )
+    return defaults, [Reason("thresholds-default", said, "NOTE"), *reading.crossed]
 
 
 def _finding(threshold: Threshold, figure: Figure | None) -> Finding:
@@ -63,21 +98,37 @@ def _finding(threshold: Threshold, figure: Figure | None) -> Finding:
     return Finding(threshold, figure, Status.PASS if threshold.holds(figure.value) else Status.FAIL)
 
 
-def _doubts(
-    reading: Reading, plan: Plan | None, thresholds: Sequence[Threshold], found: Sequence[Finding]
-) -> list[Reason]:
+def _doubts(reading: Reading, plan: Plan | None, found: Sequence[Finding]) -> list[Reason]:
+    of_requests = [one for one in found if one.threshold.metric not in reading.series]
     if reading.tally is None:
-        share = reading.figures.get("http_req_failed", {}).get("rate", 0.0)
-        return [
-            *doubts.too_few(reading.count, thresholds), *doubts.no_success(reading.count, share * reading.count, thresholds),
-        ]  # fmt: skip
+        return _of_summary(reading, [one.threshold for one in of_requests if one.threshold.metric in METRICS])
     tally, about = reading.tally, reading.about
     known = plan or (about.plan if about else None)
+    of_series = [one.threshold for one in found if one.threshold.metric in reading.series]
     return [
-        *judge.reasons(tally, known, thresholds, found, about.sender if about else None),
+        *judge.reasons(tally, known, [f.threshold for f in of_requests], of_requests, about.sender if about else None),
+        *(() if known else pauses.doubts(tally, of_requests, reading.vus)),
+        *doubts.timeless(tally.count, tally.failed, tally.high),
+        *doubts.errors_untold(reading.tells),
+        *_checks(reading),
+        *(reason for one in of_series for reason in reading.series[one.metric].doubts(one)),
         *(Reason("grows", f"{s.name} grows by {s.because}", "NOTE") for s in soak.slopes(tally) if s.trend == "grows"),
         *_left_out(reading),
     ]  # fmt: skip
+
+
+def _of_summary(reading: Reading, thresholds: Sequence[Threshold]) -> list[Reason]:
+    share = reading.figures.get("http_req_failed", {}).get("rate")
+    return [
+        *doubts.too_few(reading.count, thresholds),
+        *doubts.no_success(reading.count, (share or 0.0) * reading.count, thresholds),
+        *doubts.errors_untold(share is not None),
+    ]  # fmt: skip
+
+
+def _checks(reading: Reading) -> list[Reason]:
+    checks = reading.series.get("checks")
+    return doubts.checks_broken(checks.count, checks.above) if checks and "checks" not in reading.thresholds else []
 
 
 def _left_out(reading: Reading) -> list[Reason]:
@@ -128,6 +179,9 @@ def _scenario(path: Path) -> tuple[list[Threshold], Plan | None]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ParametersError(f"{path}: can't be read: {error}") from None
     found = (content or {}).get("load", content) if isinstance(content, dict) else None
+    if isinstance(found, dict) and "scenario" in found and found.get("thresholds") is None:
+        # An environment that leaves its thresholds out is judged by the same defaults in a run.
+        found = {**found, "thresholds": {m: list(t) for m, t in Load.model_fields["thresholds"].default.items()}}
     if not isinstance(found, dict) or not isinstance(found.get("thresholds"), dict):
         example = '{"http_req_duration": ["p(95)<500"]}'
         raise ParametersError(f"{path}: holds no `thresholds:` such as {example}; known metrics: {', '.join(METRICS)}.")
