@@ -35,6 +35,7 @@ def launchbook(*arguments: str | Path, home: Path) -> tuple[int, str]:
         (["run", "README.md"], "is not YAML"),
         (["verify", "docs"], "docs is no run folder"),
         (["compare", "docs", "docs"], "docs is no run folder"),
+        (["sweep", "parameters/example.yaml"], "nothing may be done in environment 'my-cluster'"),
         (["close", "docs"], "docs is no run folder"),
         (["reach", "nowhere"], "nowhere does not exist"),
         (["selectors", "docs"], "docs holds no kustomization.yaml"),
