@@ -49,7 +49,7 @@ from launchbook import plaintext
         ("Server=db;Uid=sa;Pwd=hunter2", ["Pwd"]),
         ("AccountName=a;AccountKey=aGk/+==;EndpointSuffix=x", ["AccountKey"]),
         ('{"auths":{"r.io":{"auth":"dTpodW50ZXIy"}}}', ["auth"]),
-        ("//registry.npmjs.org/:_authToken=hunter2", ["_authToken"]),
+        ("//registry.example.com/:_authToken=hunter2", ["_authToken"]),
         ("client-key-data: LS0tLS1CRUdJTg==", ["client-key-data"]),
         ("Authorization: Bearer hunter2Hunter2", ["(value)"]),
         ('proxy_set_header Authorization "Basic dTpodW50ZXIy";', ["(value)"]),
