@@ -30,7 +30,7 @@ def asked(given: Environment, checklist: Checklist, *, read_only: bool = False) 
         ("logs", f"readable for {given.logs.detection_and_response:g} s"),
         ("checklist", _checklist(checklist)),
         ("waivers", ", ".join(f"{w.check} {w.subject} until {w.expires}" for w in given.waivers) or "none"),
-        ("beside the manifests", ", ".join(given.manifests.known) or "nothing is known to be there"),
+        ("beside the manifests", ", ".join(given.manifests.known) or "nothing else may be there"),
     ]
 
 

@@ -21,7 +21,7 @@ def test_what_a_weak_environment_asks(tmp_path: Path) -> None:
         "may change": "apply", "isolation": "0 edges: 0 open, 0 closed", "evictions": "no budget is proved",
         "load": "a/b: 1 VU with 0.1 s think time, 3 s, 0 s of it warm-up",
         "thresholds": "http_reqs rate>=100, http_req_failed rate<0.01, http_req_duration p(95)<500",
-        "logs": "readable for 14400 s", "checklist": "", "waivers": "none", "beside the manifests": "nothing is known to be there",
+        "logs": "readable for 14400 s", "checklist": "", "waivers": "none", "beside the manifests": "nothing else may be there",
     }  # fmt: skip
     assert rows["checklist"].startswith("8 items: 8 by an audit; of ")
     assert "least-privilege" in audits
