@@ -22,17 +22,23 @@ _EXAMPLE = {"trend": "p(95)<500", "rate": "rate<0.01", "counter": "rate>=100"}
 def refuse_empty(thresholds: Sequence[Threshold]) -> None:
     """Raises ParametersError for a threshold that every figure keeps, or that asks for latency or errors to be high."""
     for one in thresholds:
-        kind = METRICS[one.metric]
-        if _always(one, _MOST[kind]):
-            why = "holds whatever is measured"
-        elif kind != "counter" and one.relation in (">", ">="):
-            why = "holds for the slowest target best" if kind == "trend" else "holds best where every request fails"
-        else:
-            continue
-        raise ParametersError(
-            f"load.thresholds: {one.metric} {one.expression!r} {why}; ask for something that can break, such as "
-            f"{_EXAMPLE[kind]!r}. Nothing was sent."
-        )
+        if why := empty(one):
+            raise ParametersError(
+                f"load.thresholds: {one.metric} {one.expression!r} {why}; ask for something that can break, such as "
+                f"{_EXAMPLE[METRICS[one.metric]]!r}. Nothing was sent."
+            )
+
+
+def empty(one: Threshold) -> str:
+    """Why a threshold asks for nothing, "" where it asks for something. Only of a metric in METRICS it can be told."""
+    kind = METRICS.get(one.metric)
+    if kind is None:
+        return ""
+    if _always(one, _MOST[kind]):
+        return "holds whatever is measured"
+    if kind != "counter" and one.relation in (">", ">="):
+        return "holds for the slowest target best" if kind == "trend" else "holds best where every request fails"
+    return ""
 
 
 def unbounded(thresholds: Sequence[Threshold]) -> dict[str, str]:

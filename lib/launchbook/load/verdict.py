@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from launchbook import bounds
 from launchbook.errors import ParametersError
 from launchbook.load import doubts, judge, pauses, soak
 from launchbook.load.figures import TRENDS, Figure, trend
@@ -46,7 +47,7 @@ def command(files: Sequence[Path], scenario: Path | None) -> tuple[str, int]:
         return _say("NO DATA", [Reason("no-requests", "The results hold no HTTP request."), *reading.problems], {})
     thresholds, chosen = _asked(reading, given)
     found = [_finding(t, f) for t, f in zip(thresholds, reading.judged_by(thresholds), strict=True)]
-    reasons = [*reading.problems, *chosen, *_doubts(reading, plan, found)]
+    reasons = [*reading.problems, *chosen, *_empty(thresholds), *_doubts(reading, plan, found)]
     for one in found:
         if one.figure is None:
             absent = f"{one.threshold.name}: the results don't hold {one.threshold.aggregate}."
@@ -90,6 +91,12 @@ def _asked(reading: Reading, given: Sequence[Threshold] | None) -> tuple[list[Th
         f"{'; '.join(one.name for one in defaults)}."
     )
     return defaults, [Reason("thresholds-default", said, "NOTE"), *reading.crossed]
+
+
+def _empty(thresholds: Sequence[Threshold]) -> list[Reason]:
+    """Those that ask for nothing: they are somebody else's, so it is said and they are not refused."""
+    hollow = [f"{one.name} {why}." for one in thresholds if (why := bounds.empty(one))]
+    return [Reason("threshold-empty", " ".join(hollow), "NOTE")] if hollow else []
 
 
 def _finding(threshold: Threshold, figure: Figure | None) -> Finding:

@@ -107,6 +107,12 @@ def test_which_thresholds_are_judged_is_said(tmp_path: Path) -> None:
     assert defaults in judged(tmp_path, [summary(**bare, http_req_duration={"values": {"max": 9, "p(95)": 9}})])[2]
 
 
+def test_a_threshold_that_asks_for_nothing_is_said(tmp_path: Path) -> None:
+    """It is k6's right to have it, and a PASS on it alone is worth nothing."""
+    own = [metric("http_reqs", "counter", "count>=0"), *load()]
+    assert judged(tmp_path, own) == ("PASS", [], ["http_reqs: count>=0 holds whatever is measured."])
+
+
 def test_an_environment_that_leaves_its_thresholds_to_the_defaults_is_taken(tmp_path: Path) -> None:
     """It is judged as its run would be."""
     environment = "load:\n  scenario: {requests: [{name: a, path: /}], vus: 12, think_time: 100ms, duration: 60s}\n"
