@@ -21,13 +21,12 @@ _WORKLOADS = (
     ("apps/v1", "Deployment"),
     ("apps/v1", "StatefulSet"),
     ("apps/v1", "DaemonSet"),
-    ("batch/v1", "CronJob"),
     ("v1", "Service"),
     ("policy/v1", "PodDisruptionBudget"),
 )
 # Where the run's identity may not list one of these, it is left out: no check of a track rests on it alone.
 _SURROUNDINGS = (
-    ("v1", "ConfigMap"), ("networking.k8s.io/v1", "Ingress"), ("rbac.authorization.k8s.io/v1", "Role"),
+    ("batch/v1", "CronJob"), ("v1", "ConfigMap"), ("networking.k8s.io/v1", "Ingress"), ("rbac.authorization.k8s.io/v1", "Role"),
     ("rbac.authorization.k8s.io/v1", "RoleBinding"),
 )  # fmt: skip
 _CLUSTERS_OWN = ("kube-root-ca.crt",)
