@@ -190,7 +190,9 @@ def _items(document: Any, source: str) -> list[Object]:
         raise ParametersError(
             f"{source}: is no Kubernetes object (apiVersion, kind and metadata.name); it has: {shown[:80]}. Nothing was touched."
         )
-    return [document]
+    # kubectl takes an empty namespace for none.
+    metadata = {key: value for key, value in document["metadata"].items() if value or key != "namespace"}
+    return [{**document, "metadata": metadata}]
 
 
 def _text(file: Path) -> str:

@@ -33,8 +33,8 @@ def policy_name(policy: Object) -> str:
 
 
 def home(item: Object) -> str:
-    """The namespace an object is of; kubectl takes an empty one for none."""
-    return str(item["metadata"].get("namespace") or "default")
+    """The namespace an object is of."""
+    return str(item["metadata"].get("namespace", "default"))
 
 
 def rules(policy: Object, direction: Direction) -> list[tuple[str, Object]]:
