@@ -140,8 +140,8 @@ def _recover(
             if len(ready) >= len(before) and not evicted.intersection(ready.values()):
                 proof["recovered"] = round(spent, 2)
         if evicted.isdisjoint(pod["metadata"]["uid"] for pod in pods):
-            proof["gone"] = proof["gone"] or round(spent, 2)
-        if proof["recovered"] and proof["gone"]:
+            proof["gone"] = round(spent, 2) if proof["gone"] is None else proof["gone"]
+        if None not in (proof["recovered"], proof["gone"]):
             return
         time.sleep(_POLL)
 
