@@ -138,12 +138,13 @@ def load(path: Path) -> Checklist:
     return validate(Checklist, path, data, lines)
 
 
-def rules(launch: Launch) -> dict[str, Rule]:
+def rules(launch: Launch, checklist: Checklist | None = None) -> dict[str, Rule]:
     """The rules that the environment's checklist adds to the catalogue: `D.<item>` -> Rule.
 
-    Raises ParametersError where the checklist can't be used, or a statement answers no item of it.
+    checklist: as it was read already; None: it is read. Raises ParametersError where the checklist can't be used, or a
+    statement answers no item of it.
     """
-    checklist = load(launch.checklist)
+    checklist = checklist or load(launch.checklist)
     questions = [item.id for item in checklist if item.statement is not None]
     for id in launch.statements:
         if id not in questions:

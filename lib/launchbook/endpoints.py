@@ -54,3 +54,8 @@ def strangers(service: Object, slices: Iterable[Object], pods: Sequence[Object])
     }
     found = ready(slices_of(service, slices))
     return [f"{address} in EndpointSlice {one['metadata']['name']}" for address, one in found if address not in own]
+
+
+def astray(lost: Sequence[str]) -> str:
+    """What a Service does that has strangers()."""
+    return f"requests to {', '.join(lost[:3])}, which is no pod that it selects"

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 RUN_LABEL = "launchbook.io/run"
 
 
+def made_by(run: str, item: Mapping[str, Any]) -> bool:
+    """Whether an object carries the label of the run with this id: it is that run's own."""
+    return (item["metadata"].get("labels") or {}).get(RUN_LABEL) == run
+
+
 class Run:
     """One track at work in a run folder. Made by start() in a notebook, by Run.create() elsewhere."""
 
@@ -296,7 +301,8 @@ def open_folder(
     and `latest` stays. Raises ParametersError where the checklist can't be read, before the folder is made.
     """
     environment = resolved.environment
-    rules = rules_of(environment)
+    checklist = load_checklist(environment.launch.checklist)
+    rules = rules_of(environment, checklist)
     now = datetime.now(UTC)
     folder = RunFolder.create(outputs, environment.name, now)
     try:
@@ -310,7 +316,7 @@ def open_folder(
         run=folder.id, environment=environment.name, tracks=tracks, mode=mode, rules=rules,
         waivers=[Waiver(**waiver.model_dump()) for waiver in environment.waivers],
         read_only=read_only, valid_days=environment.launch.valid_days, actor=getpass.getuser(),
-        versions=versions.here(), asked=asked(environment, load_checklist(environment.launch.checklist), read_only=read_only),
+        versions=versions.here(), asked=asked(environment, checklist, read_only=read_only),
     )  # fmt: skip
     Log(folder.evidence / "batch.jsonl").append("run", at=now_text(now), **fields)
     write_evidence(folder.verdict, fold(folder))

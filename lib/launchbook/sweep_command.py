@@ -9,6 +9,7 @@ from launchbook.errors import ClusterError, NotAllowed
 from launchbook.leasing import running
 from launchbook.parameters import Environment
 from launchbook.parameters_file import load
+from launchbook.protected import require_name
 from launchbook.sweep import delete, orphans
 
 
@@ -47,5 +48,4 @@ def _require(environment: Environment, confirm: str | None) -> None:
             f"sweep changes the cluster, and nothing may be done in environment {name!r}: its parameters' `allow:` is "
             "empty. Nothing was changed."
         )
-    if environment.cluster.protected and confirm != name:
-        raise NotAllowed(f"{name!r} is protected: pass `--confirm {name}`. Nothing was changed.")
+    require_name(environment, confirm)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from launchbook.counted import counted
 from launchbook.tracks import TRACKS
 
 Records = Sequence[Mapping[str, Any]]
@@ -37,7 +38,7 @@ def own(batch: Records, logs: Mapping[str, Records]) -> tuple[dict[str, list[Map
             (late, f"from after the run, which closed at {ended} (the first: {late[0]['at'] if late else ''})"),
         ):
             if others:
-                said.append(f"track {track} holds {_counted(len(others))} {why}; not counted")
+                said.append(f"track {track} holds {counted(len(others), 'record')} {why}; not counted")
     return kept, said
 
 
@@ -62,7 +63,3 @@ def clusters(batch: Records, logs: Mapping[str, Records]) -> list[str]:
 def _clusters(batch: Records, logs: Mapping[str, Records]) -> list[tuple[str, Mapping[str, Any]]]:
     parts = [("the batch", batch), *((f"track {t.id}", logs.get(t.id, ())) for t in TRACKS)]
     return [(who, r["cluster"]) for who, records in parts for r in records if r["event"] == "cluster"]
-
-
-def _counted(number: int) -> str:
-    return "1 record" if number == 1 else f"{number} records"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from launchbook.counted import counted
+from launchbook.counted import counted, some
 from launchbook.disruption import traps as finders
 from launchbook.disruption.drain import Drain
 from launchbook.disruption.drain import drains as simulated
@@ -128,18 +128,22 @@ def drains(found: Mapping[str, Any]) -> list[Check]:
     if found["problem"]:
         return say(Status.UNKNOWN, "not read", found["problem"])
     if open_ := [f"budget {b['name']}: {b['unsettled']}" for b in found["budgets"] if b["unsettled"]]:
-        return say(Status.UNKNOWN, "not simulated", f"Its figures can't be gone by: {_some(open_)}.")
+        return say(Status.UNKNOWN, "not simulated", f"Its figures can't be gone by: {some(open_, _SHOWN)}.")
     every = simulated(found)
     if not every:
         return say(Status.UNKNOWN, "0 nodes", "No pod of the namespaces under launch runs on a node that was read.")
     stuck = {one.node: lines for one in every if (lines := _against(one))}
     measured = f"{len(every) - len(stuck)} of {len(every)} nodes drain to the end"
     if stuck:
-        return say(Status.FAIL, measured, f"{_some([x for lines in stuck.values() for x in lines])}.", len(stuck))
+        return say(
+            Status.FAIL, measured, f"{some([x for lines in stuck.values() for x in lines], _SHOWN)}.", len(stuck)
+        )
     if unsure := [f"{one.node} waits for {line}" for one in every for line in one.unsure]:
-        return say(Status.UNKNOWN, measured, f"{_some(unsure)}, so it can't be told whether it comes back elsewhere.")
+        return say(
+            Status.UNKNOWN, measured, f"{some(unsure, _SHOWN)}, so it can't be told whether it comes back elsewhere."
+        )
     waits = [_waiting(one) for one in every if one.waits]
-    return say(Status.PASS, measured, f"{_some(waits)}." if waits else "Each eviction is granted at once.", 0)
+    return say(Status.PASS, measured, f"{some(waits, _SHOWN)}." if waits else "Each eviction is granted at once.", 0)
 
 
 def _against(one: Drain) -> list[str]:
@@ -166,7 +170,7 @@ def traps(found: Mapping[str, Any]) -> list[Check]:
         if why := found["problem"] or ("; ".join(unread) if unread and not lines else ""):
             return Check("A.trap", subject, Status.UNKNOWN, "not read", expected, why, evidence)
         measured, verdict = f"{len(lines)} found", Status.FAIL if lines else Status.PASS
-        because = f"{_some([lines[0][:1].upper() + lines[0][1:], *lines[1:]])}." if lines else fine
+        because = f"{some([lines[0][:1].upper() + lines[0][1:], *lines[1:]], _SHOWN)}." if lines else fine
         return Check("A.trap", subject, verdict, measured, expected, because, evidence)
 
     owners = ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController")
@@ -179,10 +183,6 @@ def traps(found: Mapping[str, Any]) -> list[Check]:
             "A budget selects each workload of several replicas.", *owners),
         say("empty promises", "each budget keeps a pod", finders.hollow(found), "Each budget keeps a pod."),
     ]  # fmt: skip
-
-
-def _some(lines: Sequence[str]) -> str:
-    return "; ".join(lines[:_SHOWN]) + (f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
 
 
 def evictions(found: Mapping[str, Any]) -> list[Check]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from launchbook.counted import some
 from launchbook.isolation import coverage
 from launchbook.isolation.mistaken import mistaken
 from launchbook.isolation.reach import Pod
@@ -242,7 +243,7 @@ def landscape(found: Mapping[str, Any]) -> list[Check]:
 
 
 def _listed(lines: Sequence[str]) -> str:
-    shown = "; ".join(lines[:_SHOWN]) + (f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
+    shown = some(lines, _SHOWN)
     return f"{shown[:1].upper()}{shown[1:]}{'' if shown.endswith('?') else '.'}"
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import socket
-import time
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from launchbook.endpoints import FOLLOWED, SERVICE_LABEL, ready, strangers
+from launchbook.endpoints import FOLLOWED, SERVICE_LABEL, astray, ready, strangers
 from launchbook.errors import ClusterError
 from launchbook.load import proof
 from launchbook.parameters import Load
 from launchbook.run import Run
-
-_POLL = 0.5  # s
+from launchbook.settled import settled
 
 
 def target(run: Run) -> dict[str, Any]:
@@ -46,8 +44,7 @@ def target(run: Run) -> dict[str, Any]:
             found["problem"] = f"Service {load.target.service} has no ready endpoint, so nothing was sent."
             return found
         if lost:
-            which = f"{', '.join(lost[:3])}, which is no pod that it selects"
-            found["problem"] = f"Service {load.target.service} would send requests to {which}. Nothing was sent."
+            found["problem"] = f"Service {load.target.service} would send {astray(lost)}. Nothing was sent."
             return found
         found["way"], found["problem"] = _way(run, found, service)
     except ClusterError as error:
@@ -65,14 +62,14 @@ def url_of(load: Load) -> str:
 
 def _slices(run: Run, service: dict[str, Any]) -> tuple[list[Any], list[str]]:
     """A Service's EndpointSlices, and the endpoints in them that are no pod of its own, once they have followed its pods."""
-    meta, deadline = service["metadata"], time.monotonic() + FOLLOWED
+    meta = service["metadata"]
     labels = {SERVICE_LABEL: meta["name"]}
-    while True:
+
+    def look() -> tuple[list[Any], list[str]]:
         slices = run.cluster.list("EndpointSlice", meta["namespace"], api_version="discovery.k8s.io/v1", labels=labels)
-        lost = strangers(service, slices, run.cluster.list("Pod", meta["namespace"]))
-        if not lost or time.monotonic() > deadline:
-            return slices, lost
-        time.sleep(_POLL)
+        return slices, strangers(service, slices, run.cluster.list("Pod", meta["namespace"]))
+
+    return settled(look, lambda seen: seen[1], FOLLOWED)
 
 
 def _way(run: Run, found: dict[str, Any], service: dict[str, Any]) -> tuple[str, str | None]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from launchbook.endpoints import strangers
+from launchbook.endpoints import astray, strangers
 from launchbook.manifests.naming import name
 from launchbook.manifests.policy import peers_at_home
 from launchbook.selector import matches
@@ -95,4 +95,4 @@ def _astray(service: Object, present: Present) -> str:
     namespace = service["metadata"]["namespace"]
     pods = [pod for pod in present.get("Pod") or () if pod["metadata"]["namespace"] == namespace]
     lost = strangers(service, present.get("EndpointSlice") or (), pods)
-    return f"sends requests to {', '.join(lost[:3])}, which is no pod that it selects" if lost else ""
+    return f"sends {astray(lost)}" if lost else ""

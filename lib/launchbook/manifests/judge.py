@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from launchbook.counted import counted
+from launchbook.counted import counted, some
 from launchbook.manifests import foreign as outsiders
 from launchbook.manifests import policy as networking
 from launchbook.manifests.foreign import Foreign
@@ -224,9 +224,8 @@ def foreign(
     allowed = f"; {', '.join(accepted)} is known" if accepted else ""
 
     def say(id: str, those: Sequence[Foreign], fine: str) -> Check:
-        told = "; ".join(f"{one.object} {one.effect or 'is not in the manifests'}" for one in those[:_SHOWN])
-        more = f"; and {len(those) - _SHOWN} more" if len(those) > _SHOWN else ""
-        because = f"{told}{more}." if those else f"{fine}{allowed}."
+        told = some([f"{one.object} {one.effect or 'is not in the manifests'}" for one in those], _SHOWN)
+        because = f"{told or fine + allowed}."
         status = Status.FAIL if those else Status.PASS
         return Check(id, "namespaces", status, f"{len(those)} found", expected, because, _PRESENT)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +12,12 @@ import launchbook.render as rendering
 from launchbook.endpoints import FOLLOWED
 from launchbook.errors import ClusterError, ParametersError
 from launchbook.manifests.diff import masked
-from launchbook.manifests.foreign import KINDS, foreign
+from launchbook.manifests.foreign import KINDS, Foreign, foreign
 from launchbook.manifests.naming import name
 from launchbook.manifests.order import rank
 from launchbook.manifests.selectors import Pollution, polluted
-from launchbook.run import RUN_LABEL, Run
+from launchbook.run import RUN_LABEL, Run, made_by
+from launchbook.settled import settled
 
 Object = dict[str, Any]
 _READS = (("pods", ""), ("services", ""), ("networkpolicies", "networking.k8s.io"),
@@ -167,15 +167,16 @@ def present(run: Run, rendered: Rendered) -> dict[str, list[Object]] | str:
     is recorded with it: what comes or goes from here on is a change during the run.
     """
     run.observe()
-    deadline = time.monotonic() + FOLLOWED
+
+    def look() -> tuple[dict[str, list[Object]], list[Foreign]]:
+        there = _there(run)
+        return there, foreign(there, rendered.objects)
+
+    def astray(seen: tuple[dict[str, list[Object]], list[Foreign]]) -> bool:
+        return any(one.effect for one in seen[1] if one.object.startswith("Service/"))
+
     try:
-        while True:
-            there = _there(run)
-            found = foreign(there, rendered.objects)
-            astray = any(one.effect for one in found if one.object.startswith("Service/"))
-            if not astray or time.monotonic() > deadline:
-                break
-            time.sleep(0.5)
+        there, found = settled(look, astray, FOLLOWED)
     except ClusterError as error:
         return f"What is in the namespaces under launch can't be read: {error}"
     outsiders = [{"object": one.object, "effect": one.effect} for one in found]
@@ -191,16 +192,13 @@ def _there(run: Run) -> dict[str, list[Object]]:
             for namespace in run.parameters.manifests.namespaces
             for item in run.cluster.list(kind, namespace, api_version=api_version)
         ]
-        found[kind] = [item for item in items if (item["metadata"].get("labels") or {}).get(RUN_LABEL) != run.files.id]
+        found[kind] = [item for item in items if not made_by(run.files.id, item)]
     return found
 
 
 def left(run: Run) -> list[str]:
     """What still carries this run's label after what is ending has had its time, as `Kind/ns/name`."""
-    deadline = time.monotonic() + _END
-    while (found := _labelled(run)) and time.monotonic() < deadline:
-        time.sleep(0.5)
-    return found
+    return settled(lambda: _labelled(run), bool, _END)
 
 
 def _labelled(run: Run) -> list[str]:

@@ -17,6 +17,7 @@ from launchbook.manifests.journal import FILE
 from launchbook.manifests.undoing import COLUMNS, take_back
 from launchbook.parameters import Environment
 from launchbook.parameters_file import load
+from launchbook.protected import require_name
 from launchbook.record import read_evidence
 
 
@@ -52,5 +53,4 @@ def _require(environment: Environment, confirm: str | None) -> None:
             f"undo changes the cluster, and this run's parameters don't allow `apply` in environment {name!r}. "
             "Nothing was changed."
         )
-    if environment.cluster.protected and confirm != name:
-        raise NotAllowed(f"{name!r} is protected: pass `--confirm {name}`. Nothing was changed.")
+    require_name(environment, confirm)

@@ -9,7 +9,7 @@ from launchbook.audits import Objects, Unread, kinds
 from launchbook.checklist import Checklist, load
 from launchbook.errors import ClusterError
 from launchbook.record import Log
-from launchbook.run import RUN_LABEL, Run
+from launchbook.run import Run, made_by
 from launchbook.tracks import TRACKS
 from launchbook.verdict import compute
 from launchbook.words import now_text
@@ -57,8 +57,7 @@ def _read(run: Run, kind: str) -> list[dict[str, Any]]:
         item
         for namespace in where
         for item in run.cluster.list(kind, namespace, api_version=_VERSIONS.get(kind, "v1"))
-        if (item["metadata"].get("labels") or {}).get(RUN_LABEL) != run.files.id
-        and item["metadata"]["name"] != "kube-root-ca.crt"
+        if not made_by(run.files.id, item) and item["metadata"]["name"] != "kube-root-ca.crt"
     ]
 
 
