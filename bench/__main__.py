@@ -18,7 +18,7 @@ from launchbook.strict_yaml import nearest
 
 def main(names: list[str]) -> int:
     """0 where every figure keeps its limit, 1 where one doesn't, 2 where a name is unknown: then nothing is measured."""
-    modules = [m.name for m in pkgutil.iter_modules(bench.__path__) if m.name not in ("__main__", "row")]
+    modules = [m.name for m in pkgutil.iter_modules(bench.__path__) if m.name not in ("__main__", "link", "row")]
     for name in names:
         if name not in modules:
             told = nearest(name, modules) or f"; there are {', '.join(modules)}"

@@ -3,6 +3,9 @@
 Both render the same kustomization. Ours counts rendering, planning (a dry run of each object) and applying, in a process
 that is there already, as a notebook's is; kubectl counts whole, since it is started for it. Each is done three times in
 turn, in a namespace of its own, and the median counts.
+
+All of it is measured twice: with the API server on this machine, where both wait for its work alone, and with a round trip
+of 5 ms between, as from a workstation or a pipeline to a cluster near by.
 """
 
 from __future__ import annotations
@@ -11,13 +14,15 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
+from bench.link import lengthened
 from bench.row import Row
 from lab.lab import Lab
 from launchbook import manifests
@@ -29,11 +34,12 @@ ROOT = Path(__file__).parents[1]
 NAME = "bench-apply"
 OBJECTS = 200
 TIMES = 3
+ROUND_TRIP = 0.005  # s
 UNDO_LIMIT = 30.0  # s
 
 
 def rows() -> list[Row]:
-    """First, again, and the undo of a second version."""
+    """First, again, and the undo of a second version, on this machine and a round trip away."""
     started = Lab(NAME)
     try:
         started.up(1)
@@ -41,27 +47,75 @@ def rows() -> list[Row]:
         kubectl = [str(program), "--kubeconfig", str(kubeconfig)]
         subprocess.run([*kubectl, "create", "namespace", "launchbook"], check=True, capture_output=True)
         with tempfile.TemporaryDirectory(prefix="launchbook-") as folder:
-            theirs = [_theirs(Path(folder), kubectl, f"kubectl-{n}") for n in range(TIMES)]
-            ours = [_ours(Path(folder), kubectl, Path(kubeconfig), f"launchbook-{n}") for n in range(TIMES)]
+            here = _told(Path(folder), kubectl, kubeconfig, "here")
+            with _away(Path(folder), kubeconfig) as away:
+                there = _told(Path(folder), [str(program), "--kubeconfig", str(away)], away, "away")
     finally:
         started.down()
-    told = {
-        what: statistics.median(one[what] for one in [*theirs, *ours] if what in one) for what in {*theirs[0], *ours[0]}
-    }
+    return [
+        *_rows(here, ""),
+        *_rows(there, f", {ROUND_TRIP * 1000:.0f} ms away"),
+        Row(f"undo of a second version of {OBJECTS} objects", here["undo"], UNDO_LIMIT),
+    ]
+
+
+def _rows(told: Mapping[str, float], where: str) -> list[Row]:
     peer = "kubectl apply --server-side -k"
     return [
-        Row(f"apply of {OBJECTS} objects, planned before", told["apply"], told["kubectl first"], peer=peer, limit=0.5),
-        Row(f"plan and apply of {OBJECTS} objects", told["plan and apply"], told["kubectl first"], peer=peer),
-        Row("the same again, unchanged, planned anew", told["again"], told["kubectl again"], peer=peer, limit=1 / 3),
-        Row(f"undo of a second version of {OBJECTS} objects", told["undo"], UNDO_LIMIT),
+        Row(
+            f"apply of {OBJECTS} objects, planned before{where}",
+            told["apply"],
+            told["kubectl first"],
+            peer=peer,
+            limit=0.5,
+        ),
+        Row(
+            f"plan and apply of {OBJECTS} objects{where}",
+            told["plan and apply"],
+            told["kubectl planned"],
+            peer="kubectl diff, then apply",
+        ),
+        Row(
+            f"the same again, unchanged, planned anew{where}",
+            told["again"],
+            told["kubectl again"],
+            peer=peer,
+            limit=1 / 3,
+        ),
     ]
+
+
+def _told(folder: Path, kubectl: list[str], kubeconfig: Path, where: str) -> dict[str, float]:
+    """Medians, in s."""
+    theirs = [_theirs(folder, kubectl, f"kubectl-{where}-{n}") for n in range(TIMES)]
+    ours = [_ours(folder, kubectl, kubeconfig, f"launchbook-{where}-{n}") for n in range(TIMES)]
+    return {
+        what: statistics.median(one[what] for one in [*theirs, *ours] if what in one) for what in {*theirs[0], *ours[0]}
+    }
+
+
+@contextmanager
+def _away(folder: Path, kubeconfig: Path) -> Iterator[Path]:
+    """A kubeconfig of the same cluster, ROUND_TRIP from here."""
+    text = yaml.safe_load(kubeconfig.read_text())
+    cluster = text["clusters"][0]["cluster"]
+    server = urlsplit(cluster["server"])
+    assert server.hostname
+    assert server.port
+    with lengthened(server.hostname, server.port, ROUND_TRIP) as port:
+        cluster |= {"server": f"https://127.0.0.1:{port}", "tls-server-name": server.hostname}
+        (folder / "away.json").write_text(yaml.safe_dump(text))
+        yield folder / "away.json"
 
 
 def _theirs(folder: Path, kubectl: list[str], namespace: str) -> dict[str, float]:
     _write(folder, kubectl, namespace)
     command = [*kubectl, "apply", "--server-side", "-k", str(folder)]
+    plan = [*kubectl, "diff", "--server-side", "-k", str(folder)]
+    planning, told = _timed(lambda: subprocess.run(plan, check=False, capture_output=True))
+    assert told.returncode == 1, told.stderr  # its code for "there are differences"
     first, again = (_timed(lambda: subprocess.run(command, check=True, capture_output=True))[0] for _ in range(2))
-    return {"kubectl first": first, "kubectl again": again}
+    return {"kubectl planned": planning + first, "kubectl first": first, "kubectl again": again}
 
 
 def _ours(folder: Path, kubectl: list[str], kubeconfig: Path, namespace: str) -> dict[str, float]:

@@ -226,12 +226,17 @@ class Cluster:
             query["continue"] = page["metadata"]["continue"]
 
     @_again
-    def apply(self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False) -> dict[str, Any]:
+    def apply(
+        self, obj: Mapping[str, Any], *, dry_run: bool = False, force: bool = False, tried: bool = False
+    ) -> dict[str, Any]:
         """Server-side apply as the field manager `launchbook`, unknown fields refused. Returns the object.
+
+        tried: the server took the same object in a dry run just now; it then reads it once in place of twice.
 
         Raises ConflictError, which names owner and field, MissingRight, or ClusterError with the server's reason.
         """
-        query: dict[str, Any] = {"fieldManager": MANAGER, "fieldValidation": "Strict", "force": force}
+        validation = "Ignore" if tried else "Strict"
+        query: dict[str, Any] = {"fieldManager": MANAGER, "fieldValidation": validation, "force": force}
         if dry_run:
             query["dryRun"] = "All"
         applied: dict[str, Any] = self._transport.call(

@@ -135,7 +135,7 @@ def _applied(cluster: Cluster, step: Step) -> tuple[Row, Object | None]:
     if step.action == "unchanged":
         return _row(step.object, "unchanged", ""), None
     try:
-        now = cluster.apply(step.item, force=step.action == "forced")
+        now = cluster.apply(step.item, force=step.action == "forced", tried=step.tried)
     except ClusterError as error:
         return _row(step.object, "refused", hidden(str(error), step.item)), None
     action = step.action if step.action in ("changed", "forced") else "created" if step.live is None else "changed"

@@ -43,7 +43,8 @@ class Step:
     action: created, changed, unchanged, forced (a field is taken from its owner, as manifests.force asks), immutable,
     refused (the API server would not take it) or not shown (no dry run could be made); kept: fields that stay although
     the manifests no longer hold them; live: the object before, None where it isn't there; blocks: whether nothing at
-    all may be applied for it; awaits: whether these objects themselves bring what its dry run needs
+    all may be applied for it; awaits: whether these objects themselves bring what its dry run needs; tried: whether the
+    server took it in a dry run
     """
 
     item: Object
@@ -54,6 +55,7 @@ class Step:
     live: Object | None = None
     blocks: bool = False
     awaits: bool = False
+    tried: bool = False
 
     @property
     def object(self) -> str:
@@ -197,12 +199,11 @@ def _step(cluster: Cluster, item: Object, live: Live, awaited: str, force: Seque
     except ClusterError as error:
         return _refused(item, live, answer(error, live, item))
     if live is None:
-        return Step(item, "created")
+        return Step(item, "created", tried=True)
     found = diff(live, would)
     owned = applied_by(live, MANAGER) == applied_by(would, MANAGER)
-    made = Step(
-        item, "changed" if found or not owned else "unchanged", "" if found or owned else _OWNED, diff=found, live=live
-    )
+    action, because = "changed" if found or not owned else "unchanged", "" if found or owned else _OWNED
+    made = Step(item, action, because, diff=found, live=live, tried=True)
     made = replace(made, action="forced", because=f"By manifests.force: {taken}") if taken else made
     return replace(made, kept=_kept(live, item))
 
