@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from launchbook import bounds
 from launchbook.load import intervals
 from launchbook.load.buckets import quantile
 from launchbook.load.figures import percent, sending
@@ -68,9 +69,9 @@ def of_samples(tally: Tally, plan: Plan | None, thresholds: Sequence[Threshold])
     return [
         *_impossible(tally),
         *(_hole(tally, plan) if plan and plan.steady else ()),
-        *(_out_of_reach(plan, thresholds) if plan else ()),
+        *(out_of_reach(plan, thresholds) if plan else ()),
         *(_rate_not_kept(tally, plan) if plan else ()),
-        *_queued(tally),
+        *queued(quantile(tally.blocked, 0.95), quantile(tally.histogram, 0.95)),
         *no_success(tally.count, tally.failed, thresholds),
         *too_few(tally.count, thresholds),
     ]
@@ -114,7 +115,7 @@ def _hole(tally: Tally, plan: Plan) -> list[Reason]:
     return [Reason("hole", f"For {longest:.1f} s nothing was sent and no answer was waited for: samples are missing.")]
 
 
-def _out_of_reach(plan: Plan, thresholds: Sequence[Threshold]) -> list[Reason]:
+def out_of_reach(plan: Plan, thresholds: Sequence[Threshold]) -> list[Reason]:
     """Little's law: a closed loop of V users with think time Z sends at most V / Z requests/s."""
     wanted = max((t.limit for t in thresholds if t.asks_for_rate), default=0.0)
     ceiling = plan.rate if plan.rate is not None else plan.vus / plan.think_time if plan.think_time else float("inf")
@@ -143,7 +144,7 @@ def vus_too_few(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reas
     mean, sent = tally.total / tally.count / 1000, tally.count / tally.seconds
     ceiling, wanted = plan.vus / (plan.think_time + mean), max(t.limit for t in missed)
     needed = math.ceil(wanted * (plan.think_time + mean))
-    if sent < _KEPT_BUSY * ceiling or _out_of_reach(plan, missed):
+    if sent < _KEPT_BUSY * ceiling or out_of_reach(plan, missed):
         return []
     return [
         Reason(
@@ -168,9 +169,8 @@ def _rate_not_kept(tally: Tally, plan: Plan) -> list[Reason]:
     ]
 
 
-def _queued(tally: Tally) -> list[Reason]:
-    """Time before a request is sent is in no duration, but its user waits for it too."""
-    waited, took = quantile(tally.blocked, 0.95), quantile(tally.histogram, 0.95)
+def queued(waited: float, took: float) -> list[Reason]:
+    """Time before a request is sent is in no duration, but its user waits for it too. Both: p(95) in ms."""
     if not waited > max(_QUEUED, took / 2):
         return []
     return [
@@ -184,7 +184,7 @@ def _queued(tally: Tally) -> list[Reason]:
 
 def no_success(count: int, failed: float, thresholds: Sequence[Threshold]) -> list[Reason]:
     """A target that refuses everything answers fast; unless a threshold asks for errors, nothing else would tell."""
-    if not count or failed < count or any(t.metric == "http_req_failed" for t in thresholds):
+    if not count or failed < count or any(t.metric == "http_req_failed" and not bounds.empty(t) for t in thresholds):
         return []
     return [Reason("no-success", f"None of the {count} requests succeeded, so rate and latency say nothing of it.")]
 

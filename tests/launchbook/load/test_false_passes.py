@@ -113,6 +113,19 @@ def test_a_threshold_that_asks_for_nothing_is_said(tmp_path: Path) -> None:
     assert judged(tmp_path, own) == ("PASS", [], ["http_reqs: count>=0 holds whatever is measured."])
 
 
+@pytest.mark.parametrize("hollow", ["rate<2", "rate<=1", "rate>0.5"])
+def test_a_threshold_that_asks_for_nothing_hides_no_result_in_which_all_failed(tmp_path: Path, hollow: str) -> None:
+    """In points and in a summary alike; one that could break still speaks for itself."""
+    nothing = "None of the 600 requests succeeded, so rate and latency say nothing of it."
+    own = metric("http_req_failed", "rate", hollow)
+    assert judged(tmp_path, [own, *load(failed=True)])[:2] == ("INVALID", [nothing])
+    share = {"values": {"rate": 1.0, "passes": 600, "fails": 0}, "thresholds": {hollow: {"ok": True}}}
+    metrics = good(http_reqs={"values": {"count": 600, "rate": 10}}, http_req_failed=share)
+    assert judged(tmp_path, [summary(**metrics)])[:2] == ("INVALID", [nothing])
+    real = [metric("http_req_failed", "rate", "rate<0.01"), *load(failed=True)]
+    assert judged(tmp_path, real)[:2] == ("FAIL", ["http_req_failed: rate<0.01 does not hold: rate is 1."])
+
+
 def test_an_environment_that_leaves_its_thresholds_to_the_defaults_is_taken(tmp_path: Path) -> None:
     """It is judged as its run would be."""
     environment = "load:\n  scenario: {requests: [{name: a, path: /}], vus: 12, think_time: 100ms, duration: 60s}\n"
