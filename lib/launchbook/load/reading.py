@@ -29,7 +29,8 @@ class Reading:
     aggregate -> figure, of a summary; thresholds: its own, metric -> expressions; asked: whether it has any at all;
     problems: why these figures can't be believed; unjudged: why its thresholds can't be judged; crossed: thresholds of
     metrics that are not judged here, as the summary itself judged them; name: of the file; series: of k6's other metrics,
-    by name; vus: second -> users, where that is told; rows: what was kept of the samples, to know them again
+    by name; vus: second -> users, where that is told; rows: what was kept of the samples, to know them again; seconds:
+    how long the test of a summary ran, its warm-up included
     """
 
     count: int = 0
@@ -46,6 +47,7 @@ class Reading:
     series: dict[str, Series] = field(default_factory=dict)
     vus: dict[int, float] = field(default_factory=dict)
     rows: Rows = field(default_factory=Rows)
+    seconds: float | None = None
 
     @property
     def own(self) -> list[Threshold]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from launchbook.load import contradictions, doubts
+from launchbook.load import contradictions, doubts, totals
 from launchbook.load.reading import Foreign, Reading
 from launchbook.load.terms import Reason
 from launchbook.thresholds import METRICS, unclear, understood
@@ -22,7 +22,7 @@ def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
     if not isinstance(metrics, dict):
         raise Foreign(f"{path}: `metrics` is no mapping, so this is no k6 summary.")
     reading = Reading()
-    for name in METRICS:
+    for name in (*METRICS, *totals.READ):
         metric = metrics.get(name)
         if not isinstance(metric, dict):
             continue
@@ -32,8 +32,11 @@ def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
         reading.figures[name] = shown
         reading.problems += _sane(path, name, shown)
     _own_thresholds(path, metrics, reading)
-    reading.problems += contradictions.of_k6(path.name, _numbers(path, metrics), _seconds(whole))
-    count = reading.figures.get("http_reqs", {}).get("count", 0.0)
+    told, sent = _seconds(whole), reading.figures.get("http_reqs", {})
+    reading.problems += contradictions.of_k6(path.name, _numbers(path, metrics), told)
+    count = sent.get("count", 0.0)
+    # k6 divides by the time of the whole test.
+    reading.seconds = told or (count / sent["rate"] if sent.get("rate", 0.0) > 0 else None)
     reading.count = int(count) if math.isfinite(count) else 0
     dropped = metrics.get("dropped_iterations")
     lost = _values(path, "dropped_iterations", dropped).get("count", 0) if isinstance(dropped, dict) else 0
@@ -152,7 +155,7 @@ def locust_stats(path: Path, text: str) -> Reading:
         trends = {name: float(value) for name, value in duration.items() if value not in ("", "N/A", None)}
     except (KeyError, TypeError, ValueError) as error:
         raise Foreign(f"{path}: its row Aggregated is not whole: {error}.") from None
-    reading = Reading(count=count)
+    reading = Reading(count=count, seconds=count / rate if rate > 0 else None)
     reading.figures = {
         "http_reqs": {"count": float(count), "rate": rate},
         "http_req_failed": {"rate": failures / count if count else math.nan},
@@ -183,7 +186,7 @@ def locust_history(path: Path, text: str) -> Reading:
         trends = {name: float(row[f"Total {column} Response Time"]) for name, column in simple.items()}
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise Foreign(f"{path}: its last row Aggregated is not whole: {error}.") from None
-    reading = Reading(count=count)
+    reading = Reading(count=count, seconds=float(last - first))
     reading.figures = {
         "http_reqs": {"count": float(count), **({"rate": count / (last - first)} if last > first else {})},
         "http_req_failed": {"rate": failures / count if count else math.nan},

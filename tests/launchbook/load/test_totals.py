@@ -1,0 +1,101 @@
+"""Results that are totals alone, held against a plan, and what `load-verdict` says that they can't show."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launchbook.load.verdict import command
+
+CLOSED = "{requests: [{name: a, path: /}], vus: 1, think_time: 1s, duration: 300s}"
+FIFTY = "{requests: [{name: a, path: /}], vus: 50, think_time: 100ms, duration: 60s}"
+OPEN = "{requests: [{name: a, path: /}], vus: 50, rate: 150, duration: 60s}"
+SCRIPT = "{script: mine.js, vus: 50, duration: 60s}"
+LIMITS = "{http_reqs: ['rate>=100'], http_req_failed: ['rate<0.05'], http_req_duration: ['p(95)<500']}"
+UNSEEN = (
+    "These results are totals over the whole test, which don't show a worst minute, a standstill, a slow start, what the "
+    "generator itself had to spare and whether a warm-up is in them."
+)
+
+
+def values(**given: float) -> dict[str, Any]:
+    return {"values": {name.replace("p95", "p(95)"): value for name, value in given.items()}}
+
+
+def summary(seconds: float = 61.0, count: int = 9150, failed: int = 0, **metrics: Any) -> str:
+    duration = {"avg": 12.0, "min": 1.0, "max": 900.0, "p95": 480.0}
+    shape = {
+        "http_reqs": values(count=count, rate=count / seconds),
+        "http_req_failed": values(rate=failed / count, passes=failed, fails=count - failed),
+        "http_req_duration": values(**duration),
+        "http_req_duration{expected_response:true}": values(**duration),
+        "http_req_blocked": values(p95=0.01),
+        **metrics,
+    }
+    return json.dumps({"metrics": shape, "state": {"testRunDurationMs": 1000 * seconds}})
+
+
+def judged(tmp_path: Path, data: str, plan: str | None = None) -> tuple[str, list[str], list[str]]:
+    (tmp_path / "summary.json").write_text(data)
+    (tmp_path / "scenario.yaml").write_text(
+        f"thresholds: {LIMITS}\n" + (f"scenario: {plan}\n" if plan is not None else "")
+    )
+    found = json.loads(command([tmp_path / "summary.json"], tmp_path / "scenario.yaml")[0])
+    return found["outcome"], *([one["message"] for one in found[which]] for which in ("reasons", "notes"))
+
+
+def users(most: float, busy: float | None = None) -> dict[str, Any]:
+    return {"vus_max": values(value=most, min=1, max=most), "vus": values(value=1, min=1, max=busy or most)}
+
+
+@pytest.mark.parametrize(
+    ("data", "plan", "outcome", "reasons", "notes"),
+    [
+        (summary(), None, "PASS", [], []),
+        (summary(), FIFTY, "PASS", [], []),
+        (summary(**users(50)), FIFTY, "PASS", [], []),
+        (summary(20, 3000), CLOSED, "INVALID", ["The test ran 20.0 s of the 300 s planned.", "1 VUs with 1 s think time send at most 1.0 requests/s, however fast the target is; 100 are asked for."], []),
+        (summary(66, 9900), OPEN, "PASS", [], []),
+        (summary(61, 9001, **users(50, 12)), OPEN, "PASS", [], []),
+        (summary(61, 8000), OPEN, "INVALID", ["8000 requests were sent; 150 requests/s planned for 60 s are 9000."], []),
+        (summary(**users(50)), OPEN, "PASS", [], ["All of the 50 VUs were busy at once, so the open loop had none to spare."]),
+        (summary(**users(5)), FIFTY, "INVALID", ["There were 5 VUs at most, of the 50 planned."], []),
+        (summary(**users(5)), SCRIPT, "PASS", [], []),
+        (json.dumps({"metrics": {**json.loads(summary())["metrics"], "http_reqs": values(count=9150)}}), FIFTY, "INVALID", ["The results don't say how long the test ran, so they can't be held against the plan.", "http_reqs: rate>=100: the results don't hold rate."], []),
+    ],
+)  # fmt: skip
+def test_a_summary_is_held_against_the_plan(
+    tmp_path: Path, data: str, plan: str | None, outcome: str, reasons: list[str], notes: list[str]
+) -> None:
+    """Its time, requests and users; with a warm-up or without one it is as good."""
+    assert judged(tmp_path, data, plan) == (outcome, reasons, [*notes, UNSEEN] if outcome == "PASS" else notes)
+
+
+@pytest.mark.parametrize(
+    ("data", "outcome", "reasons"),
+    [
+        (summary(failed=366, **{"http_req_duration{expected_response:true}": values(p95=520.0)}), "FAIL", ["http_req_duration: p(95)<500 holds only because errors are quick: p(95) of the successful requests is 520.0 ms (4.00 % failed)."]),
+        (summary(failed=366), "PASS", []),
+        (summary(**{"http_req_duration{expected_response:true}": values(p95=520.0)}), "PASS", []),
+        (summary(http_req_blocked=values(p95=5000.0)), "INVALID", ["Requests waited for a connection before they were sent, p(95) = 5000 ms (http_req_blocked), which their durations don't contain: the generator opens too many, or has too few."]),
+        (summary(http_req_blocked=values(p95=4.0)), "PASS", []),
+    ],
+)  # fmt: skip
+def test_what_a_summary_says_of_its_own_latency(tmp_path: Path, data: str, outcome: str, reasons: list[str]) -> None:
+    """Errors that flatter, and the wait before a request is sent."""
+    found, said, _ = judged(tmp_path, data)
+    assert (found, said) == (outcome, reasons)
+
+
+def test_what_totals_cannot_show_is_named_where_they_pass(tmp_path: Path) -> None:
+    """Latency of the successful requests too, where some failed and the summary doesn't have it."""
+    metrics = json.loads(summary(failed=9))["metrics"]
+    del metrics["http_req_duration{expected_response:true}"]
+    told = UNSEEN.replace(
+        " and whether a warm-up is in them", ", whether a warm-up is in them and how long the successful requests took"
+    )
+    assert judged(tmp_path, json.dumps({"metrics": metrics}))[2] == [told]
+    assert judged(tmp_path, summary(failed=900))[2] == []
