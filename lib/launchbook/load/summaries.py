@@ -119,9 +119,22 @@ def _own_thresholds(path: Path, metrics: Mapping[str, Any], reading: Reading) ->
             elif ok is not True:
                 unsaid = f"{threshold.name}: the summary doesn't say if it holds."
                 reading.unjudged.append(Reason("figure-missing", unsaid))
+            elif _untold(_values(path, name, metric), kind, threshold.aggregate):
+                absent = f"{threshold.name} holds, says k6, but the summary doesn't hold {threshold.aggregate}."
+                reading.unjudged.append(Reason("figure-missing", absent))
             elif _on_nothing(path, name, metric):
                 nothing = f"{threshold.name} holds, says k6, but on zero samples."
                 reading.unjudged.append(Reason("threshold-on-nothing", nothing))
+
+
+def _untold(values: Mapping[str, Any], kind: str | None, aggregate: str) -> bool:
+    """Whether k6's word stands without a figure: of a trend alone, one that was not asked for may be left out."""
+    told = {key: value for key, value in _figures(values).items() if math.isfinite(value)}
+    if aggregate in told:
+        return False
+    of_trend = kind in (None, "trend") and (aggregate.startswith("p(") or aggregate in ("avg", "min", "med", "max"))
+    left_out = aggregate not in {key.replace(" ", "") for key in values}
+    return not (of_trend and left_out and told)
 
 
 def _on_nothing(path: Path, name: str, metric: Mapping[str, Any]) -> bool:

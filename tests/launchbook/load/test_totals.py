@@ -99,3 +99,24 @@ def test_what_totals_cannot_show_is_named_where_they_pass(tmp_path: Path) -> Non
     )
     assert judged(tmp_path, json.dumps({"metrics": metrics}))[2] == [told]
     assert judged(tmp_path, summary(failed=900))[2] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "outcome", "missing"),
+    [
+        ("checks", {"values": {}, "thresholds": {"rate>0.9": {"ok": True}}}, "INVALID", "checks: rate>0.9 holds, says k6, but the summary doesn't hold rate."),
+        ("checks", {"passes": 9, "fails": 0, "value": 1, "thresholds": {"rate>0.9": False}}, "PASS", ""),
+        ("slow", {"type": "trend", "values": {"p(95)": None}, "thresholds": {"p(95)<5": {"ok": True}}}, "INVALID", "slow: p(95)<5 holds, says k6, but the summary doesn't hold p(95)."),
+        ("slow", {"type": "trend", "values": {"avg": 1, "p(95)": float("nan")}, "thresholds": {"p(95)<5": {"ok": True}}}, "INVALID", "slow: p(95)<5 holds, says k6, but the summary doesn't hold p(95)."),
+        ("slow", {"type": "trend", "values": {"avg": 1, "max": 2}, "thresholds": {"p(99)<5": {"ok": True}}}, "PASS", ""),
+        ("slow", {"type": "counter", "values": {"rate": 2}, "thresholds": {"count<5": {"ok": True}}}, "INVALID", "slow: count<5 holds, says k6, but the summary doesn't hold count."),
+    ],
+)  # fmt: skip
+def test_k6_s_word_without_its_figure_is_no_pass(
+    tmp_path: Path, name: str, metric: dict[str, Any], outcome: str, missing: str
+) -> None:
+    """But for a percentile that k6 was not asked to write beside the others of a trend."""
+    (tmp_path / "summary.json").write_text(summary(**{name: metric}))
+    found = json.loads(command([tmp_path / "summary.json"], None)[0])
+    assert found["outcome"] == outcome
+    assert [one["message"] for one in found["reasons"]] == ([missing] if missing else [])
