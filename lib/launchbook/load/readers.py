@@ -12,13 +12,14 @@ from launchbook.load import doubts, repeats
 from launchbook.load.csvs import OwnRows
 from launchbook.load.found import Found
 from launchbook.load.gathering import Gathered, counted
+from launchbook.load.locust_csvs import locust_history, locust_stats
 from launchbook.load.pairs import K6Rows
 from launchbook.load.parquet import Parquet
 from launchbook.load.points import ndjson
 from launchbook.load.reading import Foreign, Reading
 from launchbook.load.series import Series
 from launchbook.load.stream import Stream
-from launchbook.load.summaries import k6_report, k6_summary, locust_history, locust_stats
+from launchbook.load.summaries import k6_report, k6_summary
 from launchbook.load.terms import Reason
 
 _SUMMARY = 64 << 20  # bytes: a summary is small, whatever it sums up

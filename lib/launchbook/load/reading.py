@@ -8,6 +8,7 @@ from pathlib import Path
 
 from launchbook.errors import LaunchbookError
 from launchbook.load import doubts, repeats
+from launchbook.load.course import Course
 from launchbook.load.figures import Figure, figures
 from launchbook.load.parquet import About
 from launchbook.load.repeats import Rows
@@ -30,7 +31,7 @@ class Reading:
     problems: why these figures can't be believed; unjudged: why its thresholds can't be judged; crossed: thresholds of
     metrics that are not judged here, as the summary itself judged them; name: of the file; series: of k6's other metrics,
     by name; vus: second -> users, where that is told; rows: what was kept of the samples, to know them again; seconds:
-    how long the test of a summary ran, its warm-up included
+    how long the test of a summary ran, its warm-up included; course: of its requests over time, where it tells that
     """
 
     count: int = 0
@@ -48,6 +49,7 @@ class Reading:
     vus: dict[int, float] = field(default_factory=dict)
     rows: Rows = field(default_factory=Rows)
     seconds: float | None = None
+    course: Course | None = None
 
     @property
     def own(self) -> list[Threshold]:

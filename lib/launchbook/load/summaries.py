@@ -1,10 +1,7 @@
-"""Results without samples: k6's end-of-test summary, and the statistics that Locust writes for `--csv`."""
+"""Results without samples: k6's end-of-test summary."""
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -30,7 +27,7 @@ def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
         if name == "http_req_failed" and "rate" not in shown and "value" in shown:
             shown["rate"] = shown["value"]
         reading.figures[name] = shown
-        reading.problems += _sane(path, name, shown)
+        reading.problems += sane(path, name, shown)
     _own_thresholds(path, metrics, reading)
     told, sent = _seconds(whole), reading.figures.get("http_reqs", {})
     reading.problems += contradictions.of_k6(path.name, _numbers(path, metrics), told)
@@ -147,70 +144,6 @@ def _on_nothing(path: Path, name: str, metric: Mapping[str, Any]) -> bool:
     return "max" in values and not any(values.values())
 
 
-def _sane(path: Path, name: str, values: Mapping[str, float]) -> Iterable[Reason]:
+def sane(path: Path, name: str, values: Mapping[str, float]) -> Iterable[Reason]:
     bad = [k for k, v in values.items() if math.isnan(v) or math.isinf(v) or v < 0]
     return [Reason("impossible", f"{path.name}: {name} {k} is {values[k]}.") for k in bad]
-
-
-def locust_stats(path: Path, text: str) -> Reading:
-    """The row `Aggregated` of Locust's statistics: its percentiles are rounded by Locust, which keeps no samples."""
-    every = list(csv.DictReader(io.StringIO(text)))
-    rows = [row for row in every if row.get("Name") == "Aggregated"]
-    if not rows:
-        raise Foreign(f"{path}: has no row named Aggregated, so it is cut off or no Locust `_stats.csv`.")
-    row = rows[-1]
-    try:
-        count, failures = int(row["Request Count"]), int(row["Failure Count"])
-        rate = float(row["Requests/s"])
-        simple = {"avg": "Average", "min": "Min", "max": "Max", "med": "Median"}
-        duration = {name: row[f"{column} Response Time"] for name, column in simple.items()}
-        duration |= {f"p({column[:-1]})": row[column] for column in row if column and column.endswith("%")}
-        trends = {name: float(value) for name, value in duration.items() if value not in ("", "N/A", None)}
-    except (KeyError, TypeError, ValueError) as error:
-        raise Foreign(f"{path}: its row Aggregated is not whole: {error}.") from None
-    reading = Reading(count=count, seconds=count / rate if rate > 0 else None)
-    reading.figures = {
-        "http_reqs": {"count": float(count), "rate": rate},
-        "http_req_failed": {"rate": failures / count if count else math.nan},
-        "http_req_duration": trends,
-    }
-    reading.problems = [p for name in reading.figures if count for p in _sane(path, name, reading.figures[name])]
-    if failures > count:
-        reading.problems.append(Reason("impossible", f"{path.name}: {failures} of {count} requests failed."))
-    parts = [one for one in every if one.get("Name") != "Aggregated"]
-    for column, whole in (("Request Count", count), ("Failure Count", failures)):
-        reading.problems += contradictions.of_rows(path.name, column, [one.get(column) for one in parts], whole)
-    reading.problems += contradictions.of_trend(path.name, "http_req_duration", trends) if count else []
-    reading.problems += doubts.timeless(count, failures, trends.get("max", math.inf))
-    return reading
-
-
-def locust_history(path: Path, text: str) -> Reading:
-    """The last whole row `Aggregated` of Locust's `_stats_history.csv`: totals over the run.
-
-    Its percentiles are of the last ten seconds only, so they are left out.
-    """
-    rows = [row for row in csv.DictReader(io.StringIO(text)) if row.get("Name") == "Aggregated"]
-    try:
-        first, last = int(rows[0]["Timestamp"]), int(rows[-1]["Timestamp"])
-        row = rows[-1]
-        count, failures = int(row["Total Request Count"]), int(row["Total Failure Count"])
-        simple = {"avg": "Average", "min": "Min", "max": "Max", "med": "Median"}
-        trends = {name: float(row[f"Total {column} Response Time"]) for name, column in simple.items()}
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise Foreign(f"{path}: its last row Aggregated is not whole: {error}.") from None
-    reading = Reading(count=count, seconds=float(last - first))
-    reading.figures = {
-        "http_reqs": {"count": float(count), **({"rate": count / (last - first)} if last > first else {})},
-        "http_req_failed": {"rate": failures / count if count else math.nan},
-        "http_req_duration": trends,
-    }
-    reading.problems = [p for name in reading.figures if count for p in _sane(path, name, reading.figures[name])]
-    times = [int(one["Timestamp"]) for one in rows if str(one.get("Timestamp", "")).isdigit()]
-    if any(b < a - 60 for a, b in itertools.pairwise(times)):
-        reading.problems.append(Reason("clock", f"{path.name}: the clock ran back by more than a minute."))
-    if failures > count:
-        reading.problems.append(Reason("impossible", f"{path.name}: {failures} of {count} requests failed."))
-    reading.problems += contradictions.of_trend(path.name, "http_req_duration", trends) if count else []
-    reading.problems += doubts.timeless(count, failures, trends["max"])
-    return reading

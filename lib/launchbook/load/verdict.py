@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from launchbook import bounds
 from launchbook.errors import ParametersError
-from launchbook.load import doubts, judge, pauses, soak, totals
+from launchbook.load import course, doubts, judge, pauses, soak, totals
 from launchbook.load.figures import TRENDS, Figure, trend
 from launchbook.load.plan import planned
 from launchbook.load.readers import read
@@ -58,7 +58,7 @@ def command(files: Sequence[Path], scenario: Path | None) -> tuple[str, int]:
     kinds = {reason.makes for reason in reasons}
     outcome = "INVALID" if "INVALID" in kinds else "FAIL" if "FAIL" in kinds else "PASS"
     if outcome == "PASS" and reading.tally is None:
-        reasons.append(totals.unseen(reading.figures, course=False))
+        reasons.append(totals.unseen(reading.figures, course=reading.course is not None))
     return _say(outcome, reasons, _metrics(reading, found))
 
 
@@ -111,7 +111,8 @@ def _doubts(reading: Reading, plan: Plan | None, found: Sequence[Finding]) -> li
     of_requests = [one for one in found if one.threshold.metric not in reading.series]
     if reading.tally is None:
         judged = [one for one in of_requests if one.threshold.metric in METRICS]
-        return totals.reasons(reading.figures, reading.count, reading.seconds, plan, judged)
+        said = totals.reasons(reading.figures, reading.count, reading.seconds, plan, judged)
+        return said + (course.reasons(reading.course, plan, judged) if reading.course else [])
     tally, about = reading.tally, reading.about
     known = plan or (about.plan if about else None)
     of_series = [one.threshold for one in found if one.threshold.metric in reading.series]

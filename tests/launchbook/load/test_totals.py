@@ -120,3 +120,57 @@ def test_k6_s_word_without_its_figure_is_no_pass(
     found = json.loads(command([tmp_path / "summary.json"], None)[0])
     assert found["outcome"] == outcome
     assert [one["message"] for one in found["reasons"]] == ([missing] if missing else [])
+
+
+HEAD = (
+    "Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%,95%,100%,Total Request Count,Total Failure Count,"
+    "Total Median Response Time,Total Average Response Time,Total Min Response Time,Total Max Response Time\n"
+)
+KEPT = "thresholds: {http_reqs: ['rate>=100'], http_req_failed: ['rate<0.05'], http_req_duration: ['med<100']}\n"
+COURSE = (
+    "These results are totals over the whole test, which don't show how slow the worst minute was, a slow start, what the "
+    "generator itself had to spare and whether a warm-up is in them."
+)
+
+
+def history(
+    seconds: int = 300, *, sent: Any = lambda n: 120, bad: Any = lambda n: 0, users: Any = lambda n: 50,
+    med: Any = lambda n: 20,
+) -> str:  # fmt: skip
+    """As Locust 2.47 writes it, a row a second; each argument is of a second."""
+    rows, total, failed = [f"1764028799,{users(0)},,Aggregated,0,0,N/A,N/A,N/A,0,0,0,0.0,0,0\n"], 0, 0
+    for n in range(seconds):
+        total, failed = total + sent(n), failed + bad(n)
+        rows.append(f"{1764028800 + n},{users(n)},,Aggregated,1,0,{med(n)},40,90,{total},{failed},20,25.5,1.8,90.7\n")
+    return HEAD + "".join(rows)
+
+
+STILL = "From 100 s on no request was answered for 19 s, after 120 requests/s"
+
+
+@pytest.mark.parametrize(
+    ("data", "scenario", "outcome", "reasons", "notes"),
+    [
+        (history(), KEPT, "PASS", [], []),
+        (history(users=lambda n: min(50, n + 1), sent=lambda n: min(130, 3 * n)), KEPT, "PASS", [], []),
+        (history(bad=lambda n: 120 * (60 <= n < 72)), KEPT, "FAIL", ["http_req_failed: rate<0.05 holds over the whole, but breaks in 1 of 4 windows of 60 s; the worst begins at 60 s with 20.00 %."], []),
+        (history(sent=lambda n: 60 if 120 <= n < 180 else 130), KEPT, "FAIL", ["http_reqs: rate>=100 holds over the whole, but breaks in 1 of 4 windows of 60 s; the worst begins at 120 s with 60.0 /s."], []),
+        (history(med=lambda n: 150 if 50 <= n < 130 else 20), KEPT, "FAIL", ["http_req_duration: med<100 holds over the whole, but breaks in 1 of 4 windows of 60 s; the worst begins at 60 s with 150.0 ms."], []),
+        (history(sent=lambda n: 0 if 101 <= n < 120 else 120), KEPT, "INVALID", ["http_reqs: rate>=100 holds over the whole, but breaks in 1 of 4 windows of 60 s; the worst begins at 60 s with 81.4 /s.", f"{STILL}: had the 2280 requests that are missing failed, 6.33 % would have, which breaks http_req_failed: rate<0.05."], []),
+        (history(sent=lambda n: 0 if 101 <= n < 104 else 120), KEPT, "PASS", [], ["From 100 s on no request was answered for 3 s, after 120 requests/s; had those that are missing failed, what holds would hold all the same."]),
+        (history(sent=lambda n: 0 if 101 <= n < 120 else 120, users=lambda n: 50 - 49 * (101 <= n < 120)), KEPT, "PASS", [], []),
+        (history(sent=lambda n: 0 if n % 60 < 9 else 150), KEPT, "PASS", [], ["The load paused 4 times, for up to 9 s: that is taken for its rhythm."]),
+        (history(), f"{KEPT}scenario: {FIFTY}\n", "PASS", [], []),
+        (history(), f"{KEPT}scenario: {CLOSED}\n", "INVALID", ["1 VUs with 1 s think time send at most 1.0 requests/s, however fast the target is; 100 are asked for."], []),
+        (history(users=lambda n: 5), f"{KEPT}scenario: {FIFTY}\n", "INVALID", ["There were 5 VUs at most, of the 50 planned."], []),
+    ],
+)  # fmt: skip
+def test_the_course_that_locust_s_history_holds_is_judged(
+    tmp_path: Path, data: str, scenario: str, outcome: str, reasons: list[str], notes: list[str]
+) -> None:
+    """A bad minute, a standstill, and users who were fewer than planned; users who come, go or pause explain theirs."""
+    (tmp_path / "history.csv").write_text(data)
+    (tmp_path / "scenario.yaml").write_text(scenario)
+    found = json.loads(command([tmp_path / "history.csv"], tmp_path / "scenario.yaml")[0])
+    told = [[one["message"] for one in found[which]] for which in ("reasons", "notes")]
+    assert (found["outcome"], *told) == (outcome, reasons, [*notes, COURSE] if outcome == "PASS" else notes)
