@@ -124,13 +124,23 @@ export default function () {
   }
 }
 
+// The share of the load that this runner was given, such as 1/4:1/2; empty where k6 doesn't say.
+function segment() {
+  const told = String((exec.test.options || {}).executionSegment || '');
+  return /^[\d./%]+(:[\d./%]+)?$/.test(told) ? told : '';
+}
+
 export function handleSummary(data) {
   if (scenario.runners) {
     const at = (name) => (data.metrics[name] ? data.metrics[name].values.count : 0);
     const hist = Object.fromEntries(counters.map((_, place) => [place, at(`launchbook_${place}`)]).filter(([, n]) => n));
     const seconds = data.state.testRunDurationMs / 1000 - scenario.warmup;
     const dropped = at('dropped_iterations');
-    const runner = { of: scenario.runners, hist, failed: at('launchbook_failed'), dropped, seconds };
+    // Which runner this is, so that a line given twice isn't taken for another one's.
+    const id = Math.random().toString(36).slice(2);
+    const began = Date.now() - data.state.testRunDurationMs;
+    const counted = { hist, failed: at('launchbook_failed'), dropped, seconds };
+    const runner = { of: scenario.runners, id, segment: segment(), began, ...counted };
     return { stdout: `LB ${JSON.stringify({ runner })}\n` };
   }
   return { [`${scenario.out}/summary.json`]: JSON.stringify(data) };

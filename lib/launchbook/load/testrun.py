@@ -108,6 +108,7 @@ def merged(lines: Iterable[str]) -> Object:
     where a runner is missing, or the lines are of different tests.
     """
     said = [json.loads(line[3:])["runner"] for line in lines if line.startswith('LB {"runner"')]
+    _distinct(said)
     wanted = {one["of"] for one in said}
     if not said or wanted != {len(said)}:
         expected = " or ".join(map(str, sorted(wanted))) or "some"
@@ -121,6 +122,28 @@ def merged(lines: Iterable[str]) -> Object:
         sum(one["dropped"] for one in said),
         max(one["seconds"] for one in said),
     )
+
+
+def _distinct(said: Sequence[Mapping[str, Any]]) -> None:
+    """Raises LostRunner where lines are not each of another runner of one test."""
+    if any(not one.get("id") for one in said):
+        raise LostRunner(
+            "A line doesn't say which runner it is of, so runners can't be counted. Run the TestRun again."
+        )
+    for key, called in (("id", "of one runner"), ("segment", "of one share of the load")):
+        told = [str(one[key]) for one in said if one.get(key)]
+        if twice := len(told) - len(set(told)):
+            raise LostRunner(
+                f"{twice} of {len(said)} lines stand there again, {called}: it would be counted twice, and hide one that "
+                "is lost. Give the log of each runner of one TestRun once."
+            )
+    begins = max((one["began"] for one in said), default=0)
+    ends = min((one["began"] + 1000 * one["seconds"] for one in said), default=0)
+    if begins > ends:
+        raise LostRunner(
+            f"A runner began {(begins - ends) / 1000:.0f} s after another one had ended: the lines are of different tests. "
+            "Give the log of each runner of one TestRun once."
+        )
 
 
 def _summary(counts: Mapping[int, int], failed: int, dropped: int, seconds: float) -> Object:

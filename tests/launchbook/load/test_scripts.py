@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ export async function resolve(name, context, next) {
   const ours = {
     'k6': 'export const sleep = (s) => globalThis.slept.push(s);' +
       'export const check = (answer, checks, tags) => globalThis.checked.push([checks.body(), tags]);',
-    'k6/execution': 'export default { test: {}, instance: { get currentTestRunDuration() { return globalThis.passed; } } };',
+    'k6/execution': 'export default { test: { options: { executionSegment: "1/2:1" } }, instance: { get currentTestRunDuration() { return globalThis.passed; } } };',
     'k6/metrics': 'export class Counter { constructor(name) { this.name = name; } ' +
       'add(n) { globalThis.counted[this.name] = (globalThis.counted[this.name] || 0) + n; } }',
     'k6/http': `+'`'+`export default { expectedStatuses: (...all) => all, request: (...all) => { globalThis.sent.push(all); return globalThis.answer; } };`+'`'+`,
@@ -220,8 +221,11 @@ def test_a_runner_tells_counts_that_add_up(tmp_path: Path) -> None:
     assert said["buckets"] == [bucket(ms) for ms in (0, 0.01, 0.02, 3.3, 59999)]
     line = said["summary"]["stdout"].strip()
     runner = json.loads(line[3:])["runner"]
-    assert runner == {"of": 2, "hist": {str(bucket(3.3)): 500}, "failed": 500, "dropped": 0, "seconds": 5}
-    whole = merged(["time=… level=info", line, line])["metrics"]
+    counted = {"hist": {str(bucket(3.3)): 500}, "failed": 500, "dropped": 0, "seconds": 5}
+    assert runner == {"of": 2, "id": runner["id"], "segment": "1/2:1", "began": runner["began"], **counted}
+    assert abs(runner["began"] + 10_000 - 1000 * time.time()) < 60_000
+    other = {**runner, "id": f"{runner['id']}2", "segment": "0:1/2"}
+    whole = merged(["time=… level=info", line, f"LB {json.dumps({'runner': other})}"])["metrics"]
     assert whole["http_reqs"]["values"] == {"count": 1000, "rate": 200.0}
     assert whole["http_req_failed"]["values"] == {"rate": 1.0, "passes": 1000, "fails": 0}
     assert whole["http_req_duration"]["values"]["p(95)"] == pytest.approx(3.3, rel=0.01)
@@ -231,7 +235,8 @@ def test_a_runner_tells_counts_that_add_up(tmp_path: Path) -> None:
         merged([])
 
 
-# What k6-operator documents for a TestRun (docs/crd-generated.md), as far as it goes here: a type, or fields by name.
+# What k6-operator documents for a TestRun (docs/crd-generated.md, and the types that its definition is made from), as far
+# as it goes here: a type, or fields by name. The definition itself comes from no registry that a test could ask.
 _POD: dict[str, Any] = {
     "image": str, "automountServiceAccountToken": str, "env": list, "resources": dict, "securityContext": dict,
     "containerSecurityContext": dict, "nodeSelector": dict, "tolerations": list, "metadata": dict, "envFrom": list,
