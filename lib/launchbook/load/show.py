@@ -100,10 +100,10 @@ def document(
     lines = [
         "# Load test baseline",
         "",
-        f"**{result}**" + "".join(f" {r.message}" for r in reasons),
+        f"**{result}**" + "".join(f" {escape_markdown(r.message)}" for r in reasons),
         "",
         f"{plan.vus:g} VUs, {plan.think_time:g} s think time, {plan.duration:g} s measured, engine {about['engine']} "
-        f"{about['version']}, "
+        f"{escape_markdown(about['version'])}, "
         f"{'from a pod' if about['where'] == 'pod' else 'from outside the cluster'} against "
         f"`{escape_markdown(about['url'])}`.",
         "",

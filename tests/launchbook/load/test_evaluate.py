@@ -15,6 +15,8 @@ from tables import InParts
 from launchbook import load
 from launchbook.errors import ClusterError
 from launchbook.load.result import Result
+from launchbook.load.tally import Tally
+from launchbook.load.terms import Plan, Reason
 from launchbook.parameters_file import load as resolve
 from launchbook.words import Status
 
@@ -99,6 +101,15 @@ def test_the_documents_hold_the_figures_with_their_intervals() -> None:
     low, high = whole["launchbook"]["intervals"]["http_req_duration"]["p(95)"]
     assert low < duration["values"]["p(95)"] < high
     assert whole["launchbook"]["intervals"]["http_req_duration"]["max"] is None
+
+
+def test_what_is_said_of_a_result_is_text_in_the_document() -> None:
+    """A request's name stands in messages, a version comes from a program."""
+    named = Reason("queue", "The fastest <img src=x onerror=alert(1)> took 3 ms.", "NOTE")
+    about = {"engine": "k6", "version": "v1.3.0 <b>", "where": "pod", "url": "http://api.ns.svc"}
+    text = load.document(Plan(5, 0.1, 60), about, [], "PASS", [named], Tally(), {})
+    assert "**PASS** The fastest \\<img src=x onerror=alert(1)\\> took 3 ms." in text
+    assert "v1.3.0 \\<b\\>" in text
 
 
 def test_each_chart_has_its_table_and_marks_what_happened() -> None:
