@@ -89,6 +89,14 @@ class Engine(ABC):
     def meaning(self, code: int) -> str:
         """What an exit code other than 0 says, as a sentence."""
 
+    def ended(self, code: int | None) -> bool:
+        """Whether an exit code (None: not known) says that it came to its end."""
+        return code == 0
+
+    def logged(self, log: Path) -> dict[str, str]:
+        """Of its outputs, name -> text, what its log (standard error) says against the samples."""
+        return {}
+
     def lost(self, told: Sequence[Mapping[str, Any]]) -> str:
         """Which of its processes did not come to their end, as a sentence; empty where all did."""
         return ""

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -132,10 +132,14 @@ def _send(run: Run, engine: Engine, folder: str, environment: dict[str, str], wh
     live.close()
     result.hear(engine, told, started)
     lost = engine.lost(told.lines)
-    result.complete = process.returncode == 0 and not why and not lost
+    with suppress(OSError):  # a full disk: that it is missing is said where it is read
+        for name, text in engine.logged(log).items():
+            (result.kept.folder / name).write_text(text, encoding="utf-8")
+    ended = engine.ended(process.returncode)
+    result.complete = ended and not why and not lost
     if not result.complete:
         said = _without(log.read_text(encoding="utf-8", errors="replace"), environment, engine).strip()[-300:]
-        why = why or (engine.meaning(process.returncode) if process.returncode else lost)
+        why = why or (lost if ended else engine.meaning(process.returncode))
         result.fail(why, f"It said: {said}" if said else "")
 
 

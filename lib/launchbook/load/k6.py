@@ -19,6 +19,7 @@ from typing import Any
 
 import pandas as pd
 
+from launchbook.load import own_script
 from launchbook.load.engine import HEALTH, Engine, cores, source
 from launchbook.load.k6_left import K6Files
 from launchbook.load.left import Left
@@ -29,6 +30,7 @@ _NEXT = (3, 0)  # a major version that nobody has looked at yet is not driven
 _TRENDS = ("avg", "min", "med", "max", "p(90)", "p(95)", "p(99)", "p(99.9)", "count")
 _TAGS = ("status", "method", "name", "url", "group", "error", "error_code", "expected_response")
 _VERSION = re.compile(r"\bv(\d+)\.(\d+)\.\S+")
+_BROKEN = 99  # thresholds were crossed
 _MEANINGS = {
     100: "setup() took too long", 101: "teardown() took too long", 103: "it was stopped over its REST API",
     104: "its configuration is invalid", 105: "it was stopped by a signal", 106: "the port of its REST API was taken",
@@ -56,7 +58,7 @@ class K6(Engine):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return ("samples.csv.gz", "summary.json")
+        return ("samples.csv.gz", "summary.json", *((own_script.ERRORS,) if self.load.scenario.script else ()))
 
     def files(self, out: str) -> dict[str, str]:
         ours = {name: source(name) for name in ("generator.js", "answers.js", "floor.js", "k6.sh")}
@@ -79,7 +81,9 @@ class K6(Engine):
             ]
         system = f"--include-system-env-vars={'true' if self.references() else 'false'}"
         options = ["--summary-trend-stats", ",".join(_TRENDS), "--out", f"csv={out}/samples.csv.gz", *own]
-        return [*self._run(code), system, *options, f"{code}/generator.js"]
+        # A script's own thresholds are k6's to judge: nobody else knows all of its metrics.
+        ours = [one for one in self._run(code) if not own or one != "--no-thresholds"]
+        return [*ours, system, *options, f"{code}/generator.js"]
 
     def in_pod(self, code: str, out: str) -> list[str]:
         return ["sh", f"{code}/k6.sh", code, *self.command(code, out)]
@@ -113,11 +117,21 @@ class K6(Engine):
         return pd.DataFrame(rows, columns=HEALTH)
 
     def left(self, folder: Path) -> Left:
-        samples, summary = (folder / name for name in self.outputs)
+        samples, summary, *errors = (folder / name for name in self.outputs)
         if not samples.exists() or not samples.stat().st_size:
             raise BadSamples("the generator left no samples")
         bodies = any(one.expect_body for one in self.load.scenario.requests)
-        return K6Files(samples, summary, url=self.url if self.load.scenario.script else None, bodies=bodies)
+        script = self.load.scenario.script
+        return K6Files(
+            samples, summary, url=self.url if script else None, bodies=bodies, errors=errors[0] if script else None
+        )
+
+    def ended(self, code: int | None) -> bool:
+        # A threshold of the script's own that broke: the load was whole, and the summary says which.
+        return code == 0 or (code == _BROKEN and self.load.scenario.script is not None)
+
+    def logged(self, log: Path) -> dict[str, str]:
+        return {own_script.ERRORS: own_script.condensed(log)} if self.load.scenario.script else {}
 
     def meaning(self, code: int) -> str:
         return f"k6 ended with exit code {code}: {_MEANINGS.get(code, 'see its log')}."

@@ -44,5 +44,8 @@ while [ -r "/proc/$pid/stat" ]; do
 done
 wait "$pid"
 result=$?
+# What the script threw; see own_script.py.
+awk '/level=error/ && !/source=console/ && !/thresholds on metrics/ { if (!n++) first = substr($0, 1, 400) }
+  END { print n + 0; print first }' "${OUT:-/tmp}/k6.log" >"${OUT:-/tmp}/k6-errors.txt"
 tail -n 5 "${OUT:-/tmp}/k6.log"
 end "$result"

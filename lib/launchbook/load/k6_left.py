@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
-from launchbook.load import doubts
+from launchbook.load import doubts, own_script
 from launchbook.load.left import Left
 from launchbook.load.pairs import K6Rows
 from launchbook.load.samples import ALL, BadSamples, chosen
@@ -27,19 +27,22 @@ _NEEDED = {"metric_name", "timestamp", "metric_value", "name", "error", "status"
 class K6Files(Left):
     """k6's gzipped CSV (stamps in microseconds) and its end-of-test summary. One that ends early gives what it holds.
 
-    url: of the target, where requests to other sites are to be told; bodies: whether a failed check fails its request
+    url: of the target, where requests to other sites are to be told; bodies: whether a failed check fails its request;
+    errors: own_script.ERRORS, where a script of the user's own sent the load
     """
 
-    def __init__(self, samples: Path, summary: Path, *, url: str | None = None, bodies: bool = False) -> None:
-        self._samples, self._summary, self._url, self._bodies = samples, summary, url, bodies
+    def __init__(
+        self, samples: Path, summary: Path, *, url: str | None = None, bodies: bool = False, errors: Path | None = None
+    ) -> None:
+        self._samples, self._summary, self._url, self._bodies, self._errors = samples, summary, url, bodies, errors
         self.doubts = []
 
     def frames(self, columns: Sequence[str] = ALL) -> Iterator[pd.DataFrame]:
         rows = K6Rows(
             Stream(self._samples, whole=True), unit=_MICRO, tags=False, columns=("url",) if self._url else ()
         )  # fmt: skip
-        bodies, sites, count = Bodies(), set[str](), 0
-        for part in self._parts(rows, bodies, sites):
+        bodies, sites, checks, count = Bodies(), set[str](), [0, 0], 0
+        for part in self._parts(rows, bodies, sites, checks):
             count += len(part)
             yield chosen(part, columns)
         if not rows.lines.names:
@@ -49,15 +52,22 @@ class K6Files(Left):
         if not rows.pairs.tells:
             raise BadSamples(f"k6 wrote {rows.pairs.took} durations and {rows.pairs.told} answers whether they failed")
         self.doubts = [*_summed(count, self._summary), *bodies.doubts, *_elsewhere(sites, self._url)]
+        if self._errors is not None:
+            self.doubts += own_script.uncaught(self._errors) + own_script.checks_of(*checks)
+            self.doubts += own_script.of_summary(self._summary)
         if rows.lines.broken:
             self.doubts.append(Reason("truncated", f"{rows.lines.broken} lines of k6's samples can't be read."))
 
-    def _parts(self, rows: K6Rows, bodies: Bodies, sites: set[str]) -> Iterator[pd.DataFrame]:
-        """Fills `sites` with those that requests went to, where that is asked for."""
+    def _parts(self, rows: K6Rows, bodies: Bodies, sites: set[str], checks: list[int]) -> Iterator[pd.DataFrame]:
+        """Fills `sites` with those that requests went to, where that is asked for, and `checks` with how many there were
+        and how many of them held."""
         try:
             for parts, read in rows.frames():
                 if self._url and "url" in read.get("took", ()):
                     sites |= {_site(str(one)) for one in read["took"]["url"].unique()}
+                if "checks" in read:
+                    values = read["checks"]["metric_value"].to_numpy(dtype=float)
+                    checks[:] = checks[0] + len(values), checks[1] + int((values > 0).sum())
                 parts = [_typed(part) for part in parts]
                 yield from bodies.marked(parts, _refused(read)) if self._bodies else parts
         except (KeyError, OSError, ValueError) as error:

@@ -65,9 +65,15 @@ def _watch(run: Run, engine: Engine, namespace: str, whole: float, result: Resul
     live.close()
     result.hear(engine, told, started)
     code, lost = told.end.get("code"), engine.lost(told.lines)
-    result.complete = bool(told.end.get("done")) and code == 0 and not lost and not told.trouble
+    result.complete = bool(told.end.get("done")) and engine.ended(code) and not lost and not told.trouble
     if not result.complete:
-        why = f"The generator stopped: {told.trouble}." if told.trouble else engine.meaning(code) if code else ""
+        why = (
+            f"The generator stopped: {told.trouble}."
+            if told.trouble
+            else engine.meaning(code)
+            if code and not engine.ended(code)
+            else ""
+        )
         why = why or ("" if told.end.get("done") else end_of(run, namespace, NAME)) or lost
         result.fail(why, f"It said: {told.tail.strip()}" if told.tail.strip() else "")
 

@@ -114,8 +114,9 @@ def document(
     ]
     if about.get("script"):
         lines += [
-            "The script was the user's own: its think time, weights and checks are not known here, so nothing is said of "
-            "the rate that it could reach.",
+            "The script was the user's own: its think time and weights are not known here, so nothing is said of the rate "
+            "that it could reach. k6 judged its own thresholds over the whole test; where one broke, a check did not hold "
+            "or it threw an exception, that is said above.",
             "",
         ]
     if plan.think_time and plan.rate is None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook.display import Html, escape, table
-from launchbook.load import capacity, floor, judge, limits, soak
+from launchbook.load import capacity, floor, judge, limits, own_script, soak
 from launchbook.load.aim import target as _target
 from launchbook.load.charts import Moments
 from launchbook.load.climbing import plan, section
@@ -115,6 +115,7 @@ def checks(judged: Judged) -> list[Any]:
     return [
         judge.validity(judged.outcome, judged.reasons, count, judged.result.problem),
         *judge.thresholds(judged.findings, judged.outcome, judged.plan, kinds, judged.reasons),
+        *own_script.checks(judged.reasons, judged.outcome),
         *judge.unbounded([one.threshold for one in judged.findings]),
         judge.soak(judged.slopes, judged.outcome, judged.tally.seconds, judged.shortest, unread),
     ]

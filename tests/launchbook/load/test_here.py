@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import shutil
 import subprocess
@@ -213,6 +215,36 @@ def test_a_k6_that_refuses_the_scenario_sends_nothing(run: FakeRun, server: str,
     with pytest.raises(ClusterError, match="k6 refuses the scenario: bad executor No load was sent"):
         here.send(run, engine, 3.0, result)  # type: ignore[arg-type]
     assert not result.began
+
+
+@pytest.mark.parametrize(("code", "complete"), [(0, True), (99, True), (107, False)])
+def test_a_script_that_throws_in_each_iteration_is_no_result(
+    run: FakeRun, server: str, tmp_path: Path, code: int, complete: bool
+) -> None:
+    """k6 ends with 0 all the same; 99 says that one of its thresholds broke, and the summary which."""
+    rows = "metric_name,timestamp,metric_value,error,name,status,url\n" + "".join(
+        f"http_req_duration,{10_000 * n},5.0,,a,200,{server}/a\nhttp_req_failed,{10_000 * n},0,,a,200,{server}/a\n"
+        f"checks,{10_000 * n},0,,a,,\n"
+        for n in range(500)
+    )
+    broken = {"passes": 0, "fails": 500, "value": 0, "thresholds": {"rate>0.9": code == 99}}
+    summary = {"metrics": {"http_reqs": {"count": 500, "rate": 100}, "checks": broken}}
+    (tmp_path / "rows.gz").write_bytes(gzip.compress(rows.encode()))
+    (tmp_path / "summary").write_text(json.dumps(summary))
+    does = (
+        f'cp {tmp_path}/rows.gz "$file"; cp {tmp_path}/summary "$(dirname "$file")/summary.json"\n'
+        f"for n in 1 2 3; do echo 'level=error msg=Uncaught' >&2; done; exit {code}"
+    )
+    script = tmp_path / "mine.js"
+    script.write_text("export default function () {}\n")
+    given = load(requests=[], script=str(script), think_time="100ms")
+    result = sent(run, K6(given, server, program=program(tmp_path, does)))
+    assert (result.complete, result.count) == (complete, 500)
+    told = [one.message for one in result.reasons]
+    assert told[0].startswith("k6 logged 3 errors of the script")
+    assert told[0].endswith("The first: level=error msg=Uncaught")
+    assert told[1] == "None of the script's 500 checks held, so nothing came back that it calls good."
+    assert ["script-threshold"] * (code == 99) == [one.id for one in result.reasons[2:]]
 
 
 def test_a_k6_that_hangs_is_ended(run: FakeRun, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

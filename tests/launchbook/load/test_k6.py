@@ -186,6 +186,7 @@ def test_the_wrapper_tells_cpu_and_the_exit_code(program: Callable[[str], Path],
     )  # fmt: skip
     assert told[:2] == [{"version": "k6 v1.3.0 (go)"}, {"floor": {"p(95)": 2}}]
     assert told[-1] == {"done": True, "code": 107}
+    assert (tmp_path / "k6-errors.txt").read_text() == "1\nlevel=error msg=no\n"
     assert len(told) >= 5
     assert all(line.keys() == {"clock", "ticks", "hertz"} for line in told[2:-1])
     assert "level=error msg=no" in said
@@ -226,6 +227,7 @@ def test_the_wrapper_goes_on_while_somebody_waits(program: Callable[[str], Path]
     renewal = {"RENEWED": str(tmp_path / "renewed"), "RENEW_WITHIN": "3"}
     told, _ = wrapped(tmp_path, program, SLOW + touching, **renewal)
     assert told[-1] == {"done": True, "code": 0}
+    assert (tmp_path / "k6-errors.txt").read_text() == "0\n\n"
 
 
 CHECK = "checks,{},{},,,,,,,{},,\n"
@@ -281,6 +283,7 @@ def test_a_script_of_the_users_own_is_run_in_place_of_ours(tmp_path: Path) -> No
         for n, url in ((1, "http://api.ns.svc/x"), (2, "http://other/x"))
     )
     summary = {"metrics": {"http_reqs": {"count": 2}}}
+    (tmp_path / "k6-errors.txt").write_text("0\n\n")
     found = left(tmp_path, gzip.compress((head + rows).encode()), summary, engine)
     assert len(found.whole()) == 2
     assert [(one.id, one.message) for one in found.doubts] == [
