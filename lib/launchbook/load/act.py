@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -32,7 +33,7 @@ def execute(run: Run, target: dict[str, Any]) -> Result:
     """
     load = run.parameters.load
     refuse_empty(parse(load.thresholds))
-    engine = choose(load, target["url"])
+    engine = choose(load, target["url"], target.get("addresses", ()))
     if load.scenario.script and isinstance(engine, Locust):
         engine = "scenario.script is for k6, and there is none to run it. Nothing was sent."
     result = Result(engine=load.engine if isinstance(engine, str) else engine.name)
@@ -64,8 +65,8 @@ def keep(run: Run, result: Result) -> None:
         result.kept.remove()
 
 
-def choose(load: Load, url: str) -> Engine | str:
-    """The engine that load.engine and load.generator ask for, or why there is none.
+def choose(load: Load, url: str, addresses: Sequence[str] = ()) -> Engine | str:
+    """The engine that load.engine and load.generator ask for, or why there is none. addresses: of the target.
 
     `auto` takes k6 where it can: the one on PATH for a generator on this machine, generator.k6_image for a pod.
     """
@@ -73,7 +74,7 @@ def choose(load: Load, url: str) -> Engine | str:
         if load.engine == "k6" and load.generator.pods > 1:
             return "engine k6 in several pods is a TestRun, which `launchbook load-testrun` writes. Nothing was sent."
         if load.engine != "locust" and load.generator.k6_image and load.generator.pods == 1:
-            return K6(load, url)
+            return K6(load, url, addresses=tuple(addresses))
         if load.engine == "k6":
             return (
                 "engine k6 in a pod needs its image: name it in load.generator.k6_image, such as grafana/k6:1.3.0. "
@@ -84,7 +85,7 @@ def choose(load: Load, url: str) -> Engine | str:
         return Locust(load, url, python=sys.executable)
     program, said = k6.find()
     if program:
-        return K6(load, url, program=program)
+        return K6(load, url, program=program, addresses=tuple(addresses))
     if load.engine == "k6":
         return f"engine k6: {said}. Install k6, or choose engine locust. Nothing was sent."
     return Locust(load, url, python=sys.executable)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,15 +16,15 @@ from launchbook.settled import settled
 
 
 def target(run: Run) -> dict[str, Any]:
-    """{"service", "url", "where", "way", "endpoints": ["ip:port"], "problem", "unproven"}: what the scenario will hit.
+    """{"service", "url", "where", "way", "endpoints": ["ip:port"], "addresses", "problem", "unproven"}: what will be hit.
 
-    way: by what the URL leads to the Service; unproven: whether `problem` says no more than that it can't be told.
-    Reads only.
+    way: by what the URL leads to the Service; addresses: that the generator connects to for it; unproven: whether
+    `problem` says no more than that it can't be told. Reads only.
     """
     load = run.parameters.load
     namespace, _, name = load.target.service.partition("/")
     found: dict[str, Any] = {
-        "service": load.target.service, "where": load.generator.where, "endpoints": [], "problem": None,
+        "service": load.target.service, "where": load.generator.where, "endpoints": [], "addresses": [], "problem": None,
         "unproven": False, "way": "the Service's own name", "url": url_of(load),
     }  # fmt: skip
     try:
@@ -46,6 +47,7 @@ def target(run: Run) -> dict[str, Any]:
         if lost:
             found["problem"] = f"Service {load.target.service} would send {astray(lost)}. Nothing was sent."
             return found
+        found["addresses"] = addresses(load, found["endpoints"], service)
         found["way"], found["problem"] = _way(run, found, service)
     except ClusterError as error:
         found["problem"] = f"What the target is could not be read: {error}"
@@ -84,11 +86,19 @@ def _way(run: Run, found: dict[str, Any], service: dict[str, Any]) -> tuple[str,
     if not load.target.url:
         return "", "A generator on this machine needs `load.target.url`: the ingress it goes through."
     way, problem = proof.from_outside(
-        url, _resolved(url), service, load.target.port,
+        url, found["addresses"], service, load.target.port,
         run.cluster.list("Ingress", api_version="networking.k8s.io/v1"), run.cluster.list("Node"),
         [load.target.probe_path, *(one.path for one in load.scenario.requests)],
     )  # fmt: skip
     return way or "", problem or None
+
+
+def addresses(load: Load, endpoints: Sequence[str], service: dict[str, Any]) -> list[str]:
+    """A pod finds the Service's own addresses, or its endpoints' where it is headless; this machine what the URL's host has."""
+    if load.generator.where != "pod":
+        return _resolved(urlsplit(url_of(load)))
+    own = [one for one in (service.get("spec") or {}).get("clusterIPs") or () if one != "None"]
+    return own or sorted({one.rpartition(":")[0] for one in endpoints})
 
 
 def _resolved(url: SplitResult) -> list[str]:

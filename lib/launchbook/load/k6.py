@@ -41,10 +41,13 @@ _MEANINGS = {
 
 @dataclass(frozen=True)
 class K6(Engine):
-    """See Engine. program: `k6` of a pod's image, or the path of the one on this machine."""
+    """See Engine. program: `k6` of a pod's image, or the path of the one on this machine; addresses: of the target, the
+    only ones that a script of the user's own may connect to; none where they are not known
+    """
 
     name = "k6"
     program: str = "k6"
+    addresses: tuple[str, ...] = ()
 
     @property
     def image(self) -> str:
@@ -79,6 +82,8 @@ class K6(Engine):
                 "-e",
                 f"TARGET={self.url}",
             ]
+            # k6 knows no list of hosts that are allowed (grafana/k6#5556), but refuses addresses before it connects.
+            own += ["--blacklist-ip", ",".join(own_script.all_but(self.addresses))] if self.addresses else []
         system = f"--include-system-env-vars={'true' if self.references() else 'false'}"
         options = ["--summary-trend-stats", ",".join(_TRENDS), "--out", f"csv={out}/samples.csv.gz", *own]
         # A script's own thresholds are k6's to judge: nobody else knows all of its metrics.

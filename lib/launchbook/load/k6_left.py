@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from launchbook.load.terms import Reason
 
 _INSTANT = 1e-4  # s, by which a check may be stamped before its request: both clocks are rounded
 _MICRO = 1e6
+_REFUSED = "blacklisted"  # in the error of a request whose address --blacklist-ip holds
 _NEEDED = {"metric_name", "timestamp", "metric_value", "name", "error", "status"}
 
 
@@ -41,7 +43,7 @@ class K6Files(Left):
         rows = K6Rows(
             Stream(self._samples, whole=True), unit=_MICRO, tags=False, columns=("url",) if self._url else ()
         )  # fmt: skip
-        bodies, sites, checks, count = Bodies(), set[str](), [0, 0], 0
+        bodies, sites, checks, count = Bodies(), Sites(self._url or ""), [0, 0], 0
         for part in self._parts(rows, bodies, sites, checks):
             count += len(part)
             yield chosen(part, columns)
@@ -51,20 +53,20 @@ class K6Files(Left):
             raise BadSamples(f"k6's samples can't be read: they have no {', '.join(sorted(missing))}")
         if not rows.pairs.tells:
             raise BadSamples(f"k6 wrote {rows.pairs.took} durations and {rows.pairs.told} answers whether they failed")
-        self.doubts = [*_summed(count, self._summary), *bodies.doubts, *_elsewhere(sites, self._url)]
+        self.doubts = [*_summed(count, self._summary), *bodies.doubts, *sites.doubts]
         if self._errors is not None:
             self.doubts += own_script.uncaught(self._errors) + own_script.checks_of(*checks)
             self.doubts += own_script.of_summary(self._summary)
         if rows.lines.broken:
             self.doubts.append(Reason("truncated", f"{rows.lines.broken} lines of k6's samples can't be read."))
 
-    def _parts(self, rows: K6Rows, bodies: Bodies, sites: set[str], checks: list[int]) -> Iterator[pd.DataFrame]:
+    def _parts(self, rows: K6Rows, bodies: Bodies, sites: Sites, checks: list[int]) -> Iterator[pd.DataFrame]:
         """Fills `sites` with those that requests went to, where that is asked for, and `checks` with how many there were
         and how many of them held."""
         try:
             for parts, read in rows.frames():
                 if self._url and "url" in read.get("took", ()):
-                    sites |= {_site(str(one)) for one in read["took"]["url"].unique()}
+                    sites.take(read["took"])
                 if "checks" in read:
                     values = read["checks"]["metric_value"].to_numpy(dtype=float)
                     checks[:] = checks[0] + len(values), checks[1] + int((values > 0).sum())
@@ -152,12 +154,36 @@ def _site(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if url else ""
 
 
-def _elsewhere(sites: set[str], url: str | None) -> list[Reason]:
-    """Why the samples of a user's own script say nothing of the target: it sent requests to other sites."""
-    others = sorted(sites - {"", _site(url)}) if url else []
-    if not others:
-        return []
-    return [Reason("elsewhere", f"The script sent requests to {', '.join(others[:3])}, which is not {url}.")]
+class Sites:
+    """Where requests of a user's own script went, or would have gone. url: of the target"""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._sent = url, set[str]()
+        self._refused: Counter[str] = Counter()
+
+    def take(self, took: pd.DataFrame) -> None:
+        """took: columns url, error"""
+        refused = took["error"].astype(object).str.contains(_REFUSED, regex=False, na=False).to_numpy(dtype=bool)
+        self._sent |= {_site(str(one)) for one in took["url"][~refused].unique()}
+        if refused.any():
+            self._refused.update(_site(str(one)) for one in took["url"][refused])
+
+    @property
+    def doubts(self) -> list[Reason]:
+        """Why the samples say nothing of the target."""
+        if not self._url:
+            return []
+        home, told = _site(self._url), []
+        if others := sorted(self._sent - {"", home}):
+            told.append(f"The script sent requests to {', '.join(others[:3])}, which is not {self._url}.")
+        if others := sorted(self._refused.keys() - {"", home}):
+            asked = f"The script would have sent requests to {', '.join(others[:3])}, which is not {self._url}"
+            told.append(f"{asked}: k6 refused them before it connected.")
+        if many := self._refused[home]:
+            told.append(
+                f"{many} requests to {self._url} were refused, since its name led to another address than before the load."
+            )
+        return [Reason("elsewhere", one) for one in told]
 
 
 def _summed(count: int, summary: Path) -> list[Reason]:

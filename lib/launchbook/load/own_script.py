@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,23 @@ ERRORS = "k6-errors.txt"  # how many errors k6 logged, and on the next line the 
 _ID = "script-threshold"
 _KEPT = 400  # characters of the first error
 _PROTOCOLS = {"ws_": "WebSocket", "grpc_": "gRPC", "browser_": "a browser"}
+
+
+def all_but(addresses: Sequence[str]) -> list[str]:
+    """The ranges (CIDR) that together hold every address of the internet but these: what k6 is to refuse."""
+    kept = [ipaddress.ip_network(one) for one in addresses]
+    left: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
+        ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"),
+    ]  # fmt: skip
+    for one in kept:
+        left = [part for whole in left for part in _without(whole, one)]
+    return [str(one) for one in left]
+
+
+def _without(whole: Any, one: Any) -> list[Any]:
+    if whole.version != one.version or not whole.supernet_of(one):
+        return [whole]
+    return list(whole.address_exclude(one))
 
 
 def is_error(line: str) -> bool:

@@ -121,7 +121,7 @@ def _try(run: Run, target: dict[str, Any], rate: float, number: int) -> Tried:
         "rate": rate, "stages": (), "vus": users(rate, thresholds, _USERS), "duration": given.duration, "warmup": given.warmup,
     }  # fmt: skip
     step = load.model_copy(update={"scenario": load.scenario.model_copy(update=changes)})
-    engine = choose(step, target["url"])
+    engine = choose(step, target["url"], target.get("addresses", ()))
     assert not isinstance(engine, str)  # the load before was sent by it
     result = Result(engine=engine.name, cores=engine.cores, folder=f"load/capacity/{number:02}")
     deliver(run, engine, result)

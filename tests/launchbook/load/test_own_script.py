@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import ipaddress
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from launchbook.load import own_script
+from launchbook.load import aim, own_script
 from launchbook.load.k6 import K6
 from launchbook.load.terms import Reason
 from launchbook.parameters import Load
@@ -97,6 +99,69 @@ def test_what_a_script_says_of_its_run_counts(
 ) -> None:
     """Exceptions spoil it, broken thresholds fail it, checks are said; its own words on the console are no error."""
     assert [(one.makes, one.message) for one in said(tmp_path, data, summary, log)] == found
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "found"),
+    [
+        (f"{URL}/b", "", []),
+        ("http://other/b", "", ["The script sent requests to http://other, which is not http://api.ns.svc."]),
+        ("http://other/b", "ip is blacklisted", ["The script would have sent requests to http://other, which is not http://api.ns.svc: k6 refused them before it connected."]),
+        (f"{URL}/b", "ip is blacklisted", ["1 requests to http://api.ns.svc were refused, since its name led to another address than before the load."]),
+    ],
+)  # fmt: skip
+def test_where_a_script_s_requests_went_is_said(tmp_path: Path, url: str, error: str, found: list[str]) -> None:
+    """Sent elsewhere, or refused before."""
+    row = (
+        f"http_req_duration,1764028900000000,5.0,{error},b,200,{url}\nhttp_req_failed,1764028900000000,0,,b,200,{url}\n"
+    )
+    data = gzip.compress(gzip.decompress(samples()) + row.encode())
+    told = said(tmp_path, data, exported(501))
+    assert [(one.id, one.message) for one in told] == [("elsewhere", one) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "refused", "kept"),
+    [
+        (["10.0.0.7"], ["10.0.0.6", "10.0.0.8", "127.0.0.1", "255.255.255.255", "::1", "fd00::7"], ["10.0.0.7"]),
+        (["10.0.0.7", "10.0.0.8", "fd00::7"], ["10.0.0.9", "fd00::8", "::"], ["10.0.0.7", "10.0.0.8", "fd00::7"]),
+        (["10.0.0.7", "10.0.0.7"], ["10.0.0.6"], ["10.0.0.7"]),
+    ],
+)  # fmt: skip
+def test_every_address_but_the_target_s_is_refused_before_a_connection(
+    tmp_path: Path, addresses: list[str], refused: list[str], kept: list[str]
+) -> None:
+    """Of a script of the user's own; ours has one target and follows no redirect."""
+    made = replace(engine(tmp_path), addresses=tuple(addresses))
+    line = made.command("/code", "/out")
+    ranges = [ipaddress.ip_network(one) for one in line[line.index("--blacklist-ip") + 1].split(",")]
+
+    def held(address: str) -> bool:
+        return any(ipaddress.ip_address(address) in one for one in ranges)
+
+    assert [held(one) for one in refused] == [True] * len(refused)
+    assert [held(one) for one in kept] == [False] * len(kept)
+    assert "--blacklist-ip" not in engine(tmp_path).command("/code", "/out")
+
+
+@pytest.mark.parametrize(
+    ("generator", "spec", "url", "found"),
+    [
+        ("pod", {"clusterIPs": ["10.96.0.7", "fd00::7"]}, None, ["10.96.0.7", "fd00::7"]),
+        ("pod", {"clusterIPs": ["None"]}, None, ["10.1.0.4", "fd01::4"]),
+        ("here", {"clusterIPs": ["10.96.0.7"]}, "http://192.0.2.7:8080", ["192.0.2.7"]),
+    ],
+)  # fmt: skip
+def test_the_target_s_addresses_are_those_that_the_generator_connects_to(
+    generator: str, spec: dict[str, Any], url: str | None, found: list[str]
+) -> None:
+    """A Service's own, a headless one's endpoints, or what the ingress' name leads to."""
+    given = {
+        "target": {"service": "ns/api", "url": url}, "generator": {"where": generator},
+        "scenario": {"requests": [{"name": "a", "path": "/"}]},
+    }  # fmt: skip
+    endpoints = ["10.1.0.4:80", "10.1.0.4:81", "fd01::4:80"]
+    assert aim.addresses(Load.model_validate(given), endpoints, {"spec": spec}) == found
 
 
 def test_a_script_whose_log_is_lost_is_no_result(tmp_path: Path) -> None:
