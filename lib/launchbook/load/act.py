@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sys
 import time
@@ -43,6 +44,9 @@ def execute(run: Run, target: dict[str, Any]) -> Result:
         return result
     result.cores = engine.cores
     run.require("load")
+    if load.scenario.script:
+        # Its path says nothing of what was in it, and its text may hold what no evidence should.
+        run.evidence("load/script.json", {"sha256": hashlib.sha256(load.scenario.script.read_bytes()).hexdigest()})
     try:
         _idle(run)
         _send(run, engine, result)

@@ -16,7 +16,19 @@ from launchbook.load.engine import Engine
 from launchbook.load.kept import Fetcher, Kept
 from launchbook.load.live import Live
 from launchbook.load.locust import Locust
-from launchbook.load.pod import CODE, NAME, OUT, START, await_start, config, end_of, follow, generator, started
+from launchbook.load.pod import (
+    CODE,
+    NAME,
+    OUT,
+    START,
+    await_start,
+    config,
+    end_of,
+    follow,
+    generator,
+    keep_images,
+    started,
+)
 from launchbook.load.result import Result
 from launchbook.load.told import Told
 from launchbook.pods import ensure_namespace
@@ -45,10 +57,13 @@ def send(run: Run, engine: Engine, whole: float, result: Result) -> None:
         master = generator(run, engine, engine.master(CODE), _MASTER, whole + START, sends=False)
         cluster.create(_job(master, 1))
         name = _pods(run, _MASTER, 1)[0]["metadata"]["name"]
-        address = await_start(run, given.namespace, name, result)["status"]["podIP"]
+        leading = await_start(run, given.namespace, name, result)
+        address = leading["status"]["podIP"]
         worker = generator(run, engine, engine.worker(CODE, address), _WORKERS, whole, asks=False)
         cluster.create(_job(worker, given.pods))
-        workers = [item["metadata"]["name"] for item in _pods(run, _WORKERS, given.pods, begun=True)]
+        sending = _pods(run, _WORKERS, given.pods, begun=True)
+        keep_images(run, result, [leading, *sending])
+        workers = [item["metadata"]["name"] for item in sending]
         _watch(run, engine, name, workers, whole, result)
         result.take(engine)
     finally:

@@ -46,7 +46,7 @@ def send(run: Run, engine: Engine, whole: float, result: Result) -> None:
     try:
         cluster.create(config(run, engine, namespace))
         cluster.create(generator(run, engine, engine.in_pod(CODE, OUT), NAME, whole))
-        await_start(run, namespace, NAME, result)
+        keep_images(run, result, [await_start(run, namespace, NAME, result)])
         with Fetcher(cluster, kept, (namespace, NAME, "keeper"), OUT, engine.outputs, every) as fetcher:
             _watch(run, engine, namespace, whole, result)
             fetcher.finish()
@@ -139,6 +139,16 @@ def _state(item: Object | None) -> dict[str, Any]:
     """The state of a pod's container `generator`."""
     statuses = ((item or {}).get("status") or {}).get("containerStatuses") or ()
     return next((one.get("state") or {} for one in statuses if one["name"] == "generator"), {})
+
+
+def keep_images(run: Run, result: Result, pods: Iterable[Object]) -> None:
+    """Keeps which images the generators run, by the digests that their pods report: a name may lead elsewhere tomorrow."""
+    statuses = [one for item in pods for one in (item.get("status") or {}).get("containerStatuses") or ()]
+    found: dict[str, set[str]] = {}
+    for one in statuses:
+        if one["name"] == "generator" and one.get("imageID"):
+            found.setdefault(one["image"], set()).add(one["imageID"].rsplit("@", 1)[-1])
+    run.evidence(f"{result.folder}/images.json", {name: sorted(digests) for name, digests in found.items()})
 
 
 def started(item: Object) -> bool:

@@ -55,7 +55,10 @@ def test_a_leak_is_said_with_its_figures() -> None:
     assert said == "memory of n/p grows by +59.8 MiB an hour (+59.5 to +60.2): 119 MiB in 2 hours, on 260 MiB."
 
 
-LIKE = {"script": "a", "engine": "k6", "version": "1", "images": "i", "cluster": "u", "shape": {"vus": 5}}
+LIKE = {
+    "script": "a", "engine": "k6", "version": "1", "images": "i", "cluster": "u", "shape": {"vus": 5, "rate": None},
+    "target": {"service": "ns/api", "port": 80}, "generator": {"where": "pod", "cpu": "1", "pods": 1},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,16 @@ LIKE = {"script": "a", "engine": "k6", "version": "1", "images": "i", "cluster":
     [
         ({}, []),
         ({"engine": "locust"}, ["The engine differs: k6 before, locust now."]),
-        ({"shape": {"vus": 6}}, ["The shape of the load differs: {'vus': 5} before, {'vus': 6} now."]),
+        ({"shape": {"vus": 6, "rate": None}}, ["The shape of the load differs: {'vus': 5} before, {'vus': 6} now."]),
+        (
+            {"target": {"service": "ns/other", "port": 80}},
+            ["The target differs: {'service': 'ns/api'} before, {'service': 'ns/other'} now."],
+        ),
+        (
+            {"generator": {"where": "pod", "cpu": "2", "pods": 1}},
+            ["The generator's place differs: {'cpu': '1'} before, {'cpu': '2'} now."],
+        ),
+        ({"images": "j"}, ["The images of the generator differ: i before, j now."]),
         ({"cluster": None}, ["It is not known what the cluster was in the new run."]),
     ],
 )
@@ -80,8 +92,46 @@ def test_a_difference(factor: float, said: str) -> None:
     old = samples(600, lambda s: 40 + 0 * s, rate=50, seed=1)
     new = samples(600, lambda s: factor * 40 + 0 * s, rate=50, seed=2)
     found = regression.differences(old, new)
-    assert [one.said for one in found] == [said] * 3
+    assert [one.said for one in found] == [said] * 3 + ["no difference"]
     assert all(one.low <= one.change <= one.high for one in found)
+
+
+def failing(share: float, seed: int, seconds: int = 600, rate: int = 50, burst: int = 0, sent: float = 1.0) -> Tally:
+    """burst: s from the middle on in which all fail; sent: of the requests/s"""
+    random = np.random.default_rng(seed)
+    start = np.arange(int(seconds * rate * sent)) / (rate * sent)
+    bad = (random.random(len(start)) < share) | ((start >= seconds / 2) & (start < seconds / 2 + burst))
+    return Tally.of(pd.DataFrame({"start": start, "ms": random.lognormal(3, 0.3, len(start)), "failed": bad}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said", "message"),
+    [
+        ((0.0, 1), (0.0, 2), "no difference", "http_req_failed was 0.00 % and is 0.00 % (+0.00 points, +0.00 to +0.00): no difference; these runs would have shown one of 0.0093 points."),
+        ((0.0, 1), (0.0083, 2), "more errors", "http_req_failed was 0.00 % and is 0.83 % (+0.83 points, +0.73 to +0.94): more errors."),
+        ((0.0083, 1), (0.0, 2), "fewer errors", "http_req_failed was 0.77 % and is 0.00 % (-0.77 points, "),
+        ((0.02, 1), (0.02, 2), "can't tell", "http_req_failed was 1.93 % and is "),
+        ((0.0, 1), (0.0001, 2), "no difference", "http_req_failed was 0.00 % and is 0.01 % ("),
+        ((0.0, 1), (0.0, 2, 600, 50, 8), "can't tell", "http_req_failed was 0.00 % and is 1.33 % (+1.33 points, +0.00 to "),
+    ],
+)  # fmt: skip
+def test_errors_are_compared_too(old: Any, new: Any, said: str, message: str) -> None:
+    """What failed uniformly is told from chance; one burst alone is not, and is not called the same."""
+    found = regression.differences(failing(*old), failing(*new))[3]
+    assert (found.said, found.message[: len(message)]) == (said, message)
+
+
+@pytest.mark.parametrize(
+    ("sent", "share", "said"),
+    [(1.0, 0.0, "no difference"), (0.9, 0.0, "less throughput"), (1.0, 0.2, "less throughput"), (1.1, 0.0, "more throughput")],
+)  # fmt: skip
+def test_an_open_loop_s_throughput_is_compared(sent: float, share: float, said: str) -> None:
+    """Of the requests that succeeded; a closed loop's is a consequence of its latency."""
+    old, new = failing(0.0, 1), failing(share, 2, sent=sent)
+    assert len(regression.differences(old, new)) == 4
+    found = regression.differences(old, new, open_loop=True)[4]
+    assert (found.figure, found.said) == ("successful requests", said)
+    assert found.message.startswith("successful requests was 50/s and is ")
 
 
 def test_a_noisy_run_says_what_it_could_have_seen() -> None:
