@@ -55,8 +55,7 @@ class K6Files(Left):
             raise BadSamples(f"k6 wrote {rows.pairs.took} durations and {rows.pairs.told} answers whether they failed")
         self.doubts = [*_summed(count, self._summary), *bodies.doubts, *sites.doubts]
         if self._errors is not None:
-            self.doubts += own_script.uncaught(self._errors) + own_script.checks_of(*checks)
-            self.doubts += own_script.of_summary(self._summary)
+            self.doubts += own_script.uncaught(self._errors) + own_script.of_summary(self._summary, *checks)
         if rows.lines.broken:
             self.doubts.append(Reason("truncated", f"{rows.lines.broken} lines of k6's samples can't be read."))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from launchbook.load import doubts, summaries
+from launchbook.load import doubts, summaries, unasked
 from launchbook.load.reading import Foreign
 from launchbook.load.terms import Outcome, Reason
 from launchbook.words import Check, Status
@@ -67,15 +67,8 @@ def uncaught(path: Path) -> list[Reason]:
     return [Reason("uncaught", f"{said}. The first: {first.strip()}")]
 
 
-def checks_of(count: int, held: int) -> list[Reason]:
-    """Of the script's checks: none that held is no result, some that did not are said."""
-    if count and not held:
-        return [Reason("checks", f"None of the script's {count} checks held, so nothing came back that it calls good.")]
-    return doubts.checks_broken(count, held)
-
-
-def of_summary(path: Path) -> list[Reason]:
-    """Its own thresholds, which k6 judged over the whole test, its warm-up included; and what else it sent."""
+def of_summary(path: Path, checks: int, held: int) -> list[Reason]:
+    """Its own thresholds, which k6 judged over the whole test, its warm-up included, its checks, and what else it sent."""
     try:
         whole = json.loads(path.read_bytes())
         reading = summaries.k6_summary(path, whole)
@@ -91,6 +84,8 @@ def of_summary(path: Path) -> list[Reason]:
         Reason(_ID, f"The script's own threshold {name} does not hold over the whole test, says k6.", "FAIL", name)
         for name in _broken(whole["metrics"])
     ]
+    failed = any(one.makes == "FAIL" for one in found)
+    found += unasked.none_held(checks, held) if not held and not failed else doubts.checks_broken(checks, held)
     return [*found, *_elsewise(whole["metrics"])]
 
 

@@ -135,7 +135,7 @@ def _samples(path: Path, found: Found, what: str) -> Reading:
     count = tally.count + tally.impossible
     reading = Reading(
         count, tally, found.tells, thresholds=found.thresholds, asked=bool(found.thresholds or found.problems),
-        series=found.series, unjudged=found.problems, vus=found.vus, rows=found.rows,
+        series=found.series, unjudged=found.problems, vus=found.vus, rows=found.rows, refused=found.refused,
     )  # fmt: skip
     reading.problems += repeats.within(path.name, found.rows)
     reading.problems += doubts.unanswered(found.unanswered, tally.count)
@@ -166,6 +166,7 @@ def _parquet(path: Path) -> Reading:
         asked=bool(thresholds),
         about=about,
         rows=found.rows,
+        refused=found.refused,
     )
     reading.problems += repeats.within(path.name, found.rows) if about is None else []
     reading.problems += doubts.unanswered(found.unanswered, tally.count)

@@ -31,7 +31,8 @@ class Reading:
     problems: why these figures can't be believed; unjudged: why its thresholds can't be judged; crossed: thresholds of
     metrics that are not judged here, as the summary itself judged them; name: of the file; series: of k6's other metrics,
     by name; vus: second -> users, where that is told; rows: what was kept of the samples, to know them again; seconds:
-    how long the test of a summary ran, its warm-up included; course: of its requests over time, where it tells that
+    how long the test of a summary ran, its warm-up included; course: of its requests over time, where it tells that;
+    refused: successes with a status from 400 on; checks: how many a summary counts, and how many of them held
     """
 
     count: int = 0
@@ -50,6 +51,14 @@ class Reading:
     rows: Rows = field(default_factory=Rows)
     seconds: float | None = None
     course: Course | None = None
+    refused: int = 0
+    checks: tuple[int, int] = (0, 0)
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """How many checks there were, and how many of them held."""
+        of_points = self.series.get("checks")
+        return (of_points.count, of_points.above) if of_points else self.checks
 
     @property
     def own(self) -> list[Threshold]:
@@ -81,6 +90,7 @@ class Reading:
             problems=[*(p for one in readings for p in one.problems), *senders, *twice],
             unjudged=[*(p for one in readings for p in one.unjudged), *_unlike(names, readings)],
             series=_together(one.series for one in readings), vus=_most(one.vus for one in readings),
+            refused=sum(one.refused for one in readings),
         )  # fmt: skip
 
     def judged_by(self, thresholds: Sequence[Threshold]) -> list[Figure | None]:

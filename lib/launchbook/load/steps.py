@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook.display import Html, escape, table
-from launchbook.load import capacity, floor, judge, limits, own_script, soak
+from launchbook.load import capacity, floor, judge, limits, own_script, soak, unasked
 from launchbook.load.aim import target as _target
 from launchbook.load.charts import Moments
 from launchbook.load.climbing import plan, section
@@ -59,7 +59,8 @@ def evaluate(run: Run, result: Result) -> Judged:
     found = judge.findings(tally, thresholds)
     pods = run.read("load/pods.parquet")
     reasons = [
-        *judge.reasons(tally, asked, thresholds, found, result.sender), *limits.saw(whole, tally, found, pods)
+        *judge.reasons(tally, asked, thresholds, found, result.sender), *limits.saw(whole, tally, found, pods),
+        *unasked.names(tally),
     ]  # fmt: skip
     outcome = judge.outcome(tally.count, reasons, found)
     trends, slopes = trend(tally, TRENDS), soak.slopes(tally, pods, load.soak.shortest)

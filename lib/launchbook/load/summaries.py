@@ -29,8 +29,9 @@ def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
         reading.figures[name] = shown
         reading.problems += sane(path, name, shown)
     _own_thresholds(path, metrics, reading)
-    told, sent = _seconds(whole), reading.figures.get("http_reqs", {})
-    reading.problems += contradictions.of_k6(path.name, _numbers(path, metrics), told)
+    told, sent, numbers = _seconds(whole), reading.figures.get("http_reqs", {}), _numbers(path, metrics)
+    reading.problems += contradictions.of_k6(path.name, numbers, told)
+    reading.checks = _checks(numbers.get("checks", {}))
     count = sent.get("count", 0.0)
     # k6 divides by the time of the whole test.
     reading.seconds = told or (count / sent["rate"] if sent.get("rate", 0.0) > 0 else None)
@@ -41,6 +42,11 @@ def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
         raise Foreign(f"{path}: the count of dropped_iterations is no number, so this is no k6 summary.")
     reading.problems += doubts.dropped(lost)
     return reading
+
+
+def _checks(values: Mapping[str, float]) -> tuple[int, int]:
+    passes, fails = values.get("passes", 0.0), values.get("fails", 0.0)
+    return (int(passes + fails), int(passes)) if math.isfinite(passes + fails) else (0, 0)
 
 
 def _numbers(path: Path, metrics: Mapping[str, Any]) -> dict[str, dict[str, float]]:

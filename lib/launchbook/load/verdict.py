@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from launchbook import bounds
 from launchbook.errors import ParametersError
-from launchbook.load import course, doubts, judge, pauses, soak, totals
+from launchbook.load import course, doubts, judge, pauses, soak, totals, unasked
 from launchbook.load.figures import TRENDS, Figure, trend
 from launchbook.load.plan import planned
 from launchbook.load.readers import read
@@ -55,11 +55,21 @@ def command(files: Sequence[Path], scenario: Path | None) -> tuple[str, int]:
         elif one.status is Status.FAIL:
             value = f"{one.threshold.aggregate} is {shown(one.threshold, one.figure.value)}."
             reasons.append(Reason("threshold", f"{one.threshold.name} does not hold: {value}", "FAIL"))
+    if not {reason.makes for reason in reasons} & {"INVALID", "FAIL"}:
+        # Elsewhere it is bad enough already.
+        reasons += unasked.errors(reading.count, _failed(reading), thresholds)
+        reasons += unasked.none_held(*reading.held)
     kinds = {reason.makes for reason in reasons}
     outcome = "INVALID" if "INVALID" in kinds else "FAIL" if "FAIL" in kinds else "PASS"
     if outcome == "PASS" and reading.tally is None:
         reasons.append(totals.unseen(reading.figures, course=reading.course is not None))
     return _say(outcome, reasons, _metrics(reading, found))
+
+
+def _failed(reading: Reading) -> float:
+    if reading.tally is not None:
+        return reading.tally.failed
+    return reading.count * reading.figures.get("http_req_failed", {}).get("rate", 0.0)
 
 
 def _usable(path: Path) -> None:
@@ -120,7 +130,9 @@ def _doubts(reading: Reading, plan: Plan | None, found: Sequence[Finding]) -> li
         *judge.reasons(tally, known, [f.threshold for f in of_requests], of_requests, about.sender if about else None),
         *(() if known else pauses.doubts(tally, of_requests, reading.vus)),
         *doubts.timeless(tally.count, tally.failed, tally.high),
-        *doubts.errors_untold(reading.tells),
+        *(() if reading.refused else doubts.errors_untold(reading.tells)),
+        *unasked.statuses(reading.refused, tally.count, reading.tells),
+        *unasked.names(tally),
         *_checks(reading),
         *(reason for one in of_series for reason in reading.series[one.metric].doubts(one)),
         *(Reason("grows", f"{s.name} grows by {s.because}", "NOTE") for s in soak.slopes(tally) if s.trend == "grows"),

@@ -336,3 +336,36 @@ def test_a_metric_line_that_is_none_is_no_pass(tmp_path: Path, data: dict[str, A
     line = json.dumps({"type": "Metric", "metric": "http_req_duration", "data": data})
     cut = "k6.json: 1 lines are no k6 points; the file may be cut off."
     assert judged(tmp_path, [line, *load()], LATENCY)[:2] == ("INVALID", [cut])
+
+
+CHECKS = [point("checks", n, 0) for n in range(60)]
+NONE = "None of 60 checks held, and no threshold made that a FAIL: nothing came back as it should."
+HALF = [*load(30), *load(30, first=30.0, failed=True, status="500")]
+FEW = [*load(), *request(60.0, failed=True, status="500")]
+UNTOLD = [line for line in load(status="500") if "failed" not in line]
+DOWN = [*load(30, rate=100), *(line for n in range(25) for line in request(30 + n, failed=True, name="checkout"))]
+
+
+@pytest.mark.parametrize(
+    ("lines", "scenario", "outcome", "reasons", "notes"),
+    [
+        (HALF, LATENCY, "INVALID", ["50.00 % of 600 requests failed, and no threshold bounds that: ask for a bound, such as http_req_failed: rate<0.01."], []),
+        (HALF, "thresholds: {http_req_duration: ['p(95)<5']}\n", "FAIL", ["http_req_duration: p(95)<5 does not hold: p(95) is 20."], []),
+        (HALF, "thresholds: {http_req_failed: ['rate<0.6']}\n", "PASS", [], []),
+        (FEW, LATENCY, "PASS", [], ["0.17 % of 601 requests failed, and no threshold bounds that."]),
+        ([metric("http_req_failed", "rate", "rate<2"), *HALF], None, "INVALID", ["50.00 % of 600 requests failed, and no threshold bounds that: ask for a bound, such as http_req_failed: rate<0.01."], ["http_req_failed: rate<2 holds whatever is measured."]),
+        (UNTOLD, LATENCY, "INVALID", ["600 of 600 requests have a status from 400 on and do not count as failed, since the results don't say (http_req_failed) which did."], []),
+        (load(status="404"), LATENCY, "PASS", [], ["600 of 600 requests have a status from 400 on and do not count as failed: the results call them expected."]),
+        (DOWN, "thresholds: {http_req_failed: ['rate<0.01'], http_req_duration: ['p(95)<500']}\n", "PASS", [], ["Every request of some names failed, which the whole hides: checkout (25)."]),
+        ([*load(), *CHECKS], LATENCY, "INVALID", [NONE], ["0 % of 60 checks held; only a threshold on checks would make that a FAIL."]),
+        ([metric("checks", "rate", "rate>=0"), *load(), *CHECKS], None, "INVALID", [NONE], []),
+        ([metric("checks", "rate", "rate>0.9"), *load(), *CHECKS], None, "FAIL", ["checks: rate>0.9 does not hold: rate is 0."], []),
+        ([summary(**good(checks={"type": "rate", "values": {"rate": 0, "passes": 0, "fails": 60}}))], None, "INVALID", [NONE], ["0 % of 60 checks held; only a threshold on checks would make that a FAIL."]),
+        ([summary(**good(http_req_failed={"values": {"rate": 0.5, "passes": 4500, "fails": 4500}}))], LATENCY, "INVALID", ["50.00 % of 9000 requests failed, and no threshold bounds that: ask for a bound, such as http_req_failed: rate<0.01."], []),
+    ],
+)  # fmt: skip
+def test_what_nobody_asked_for_does_not_pass_unsaid(
+    tmp_path: Path, lines: list[str], scenario: str | None, outcome: str, reasons: list[str], notes: list[str]
+) -> None:
+    """Failures that no threshold bounds, statuses for errors, a name that is down, checks of which none held."""
+    assert judged(tmp_path, lines, scenario) == (outcome, reasons, notes)
