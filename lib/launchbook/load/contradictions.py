@@ -36,6 +36,9 @@ def of_k6(name: str, metrics: Mapping[str, Mapping[str, float]], seconds: float 
     if "passes" in failed and known and known != count:
         said = f"{name}: http_req_failed counts {known:g} requests, and http_reqs {count:g}."
         reasons.append(Reason("contradiction", said))
+    if "count" in duration and duration["count"] != count:
+        said = f"{name}: http_req_duration counts {duration['count']:g} requests, and http_reqs {count:g}."
+        reasons.append(Reason("contradiction", said))
     if math.isfinite(count) and duration:
         reasons += timeless(int(count), share * count, max(duration.values()))
     checks = metrics.get("checks", {})

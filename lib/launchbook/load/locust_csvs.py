@@ -9,9 +9,11 @@ import math
 from pathlib import Path
 
 from launchbook.load import contradictions, course, doubts
+from launchbook.load.figures import percent
 from launchbook.load.reading import Foreign, Reading
 from launchbook.load.summaries import sane
 from launchbook.load.terms import Reason
+from launchbook.thresholds import Threshold
 
 
 def locust_stats(path: Path, text: str) -> Reading:
@@ -30,7 +32,7 @@ def locust_stats(path: Path, text: str) -> Reading:
         trends = {name: float(value) for name, value in duration.items() if value not in ("", "N/A", None)}
     except (KeyError, TypeError, ValueError) as error:
         raise Foreign(f"{path}: its row Aggregated is not whole: {error}.") from None
-    reading = Reading(count=count, seconds=count / rate if rate > 0 else None)
+    reading = Reading(count=count, seconds=count / rate if rate > 0 else None, rounding=rounding)
     reading.figures = {
         "http_reqs": {"count": float(count), "rate": rate},
         "http_req_failed": {"rate": failures / count if count else math.nan},
@@ -61,7 +63,7 @@ def locust_history(path: Path, text: str) -> Reading:
         trends = {name: float(row[f"Total {column} Response Time"]) for name, column in simple.items()}
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise Foreign(f"{path}: its last row Aggregated is not whole: {error}.") from None
-    reading = Reading(count=count, seconds=float(last - first))
+    reading = Reading(count=count, seconds=float(last - first), rounding=rounding)
     reading.figures = {
         "http_reqs": {"count": float(count), **({"rate": count / (last - first)} if last > first else {})},
         "http_req_failed": {"rate": failures / count if count else math.nan},
@@ -79,3 +81,13 @@ def locust_history(path: Path, text: str) -> Reading:
     reading.problems += contradictions.of_trend(path.name, "http_req_duration", trends) if count else []
     reading.problems += doubts.timeless(count, failures, trends["max"])
     return reading
+
+
+def rounding(threshold: Threshold, value: float) -> float:
+    """By how much (ms) a percentile may be off: Locust keeps durations to 1 ms below 100 ms, then to 10, 100, 1000.
+
+    https://github.com/locustio/locust/blob/master/locust/stats.py, StatsEntry._log_response_time
+    """
+    if threshold.metric != "http_req_duration" or percent(threshold.aggregate) in (None, 100.0):
+        return 0.0
+    return next((step / 2 for step, below in ((1, 100), (10, 1000), (100, 10_000)) if value < below), 500.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,8 @@ class Reading:
     metrics that are not judged here, as the summary itself judged them; name: of the file; series: of k6's other metrics,
     by name; vus: second -> users, where that is told; rows: what was kept of the samples, to know them again; seconds:
     how long the test of a summary ran, its warm-up included; course: of its requests over time, where it tells that;
-    refused: successes with a status from 400 on; checks: how many a summary counts, and how many of them held
+    refused: successes with a status from 400 on; checks: how many a summary counts, and how many of them held;
+    rounding: by how much the figure of a threshold may be off, where figures were rounded
     """
 
     count: int = 0
@@ -53,6 +54,7 @@ class Reading:
     course: Course | None = None
     refused: int = 0
     checks: tuple[int, int] = (0, 0)
+    rounding: Callable[[Threshold, float], float] | None = None
 
     @property
     def held(self) -> tuple[int, int]:

@@ -57,9 +57,17 @@ def _numbers(path: Path, metrics: Mapping[str, Any]) -> dict[str, dict[str, floa
 
 
 def _figures(values: Mapping[str, Any]) -> dict[str, float]:
-    found = {k.replace(" ", ""): float(v) for k, v in values.items() if isinstance(v, (int, float))}
-    # --summary-export calls the share of a rate its value.
-    return {**found, "rate": found["value"]} if "passes" in found and "value" in found else found
+    found = {k.replace(" ", ""): float(v) for k, v in values.items() if _number(v)}
+    if "rate" in found or "passes" not in found:
+        return found
+    # --summary-export calls the share of a rate its value; else it follows from what was counted.
+    seen = found["passes"] + found.get("fails", 0.0)
+    share = found.get("value", found["passes"] / seen if seen else math.nan)
+    return found if math.isnan(share) else {**found, "rate": share}
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _seconds(whole: Mapping[str, Any]) -> float | None:
@@ -128,6 +136,9 @@ def _own_thresholds(path: Path, metrics: Mapping[str, Any], reading: Reading) ->
             elif _on_nothing(path, name, metric):
                 nothing = f"{threshold.name} holds, says k6, but on zero samples."
                 reading.unjudged.append(Reason("threshold-on-nothing", nothing))
+            elif "count" in values and kind in (None, "trend"):
+                few = doubts.too_few(int(values["count"]), [threshold])
+                reading.unjudged += [Reason(one.id, f"{threshold.name}: {one.message}") for one in few]
 
 
 def _untold(values: Mapping[str, Any], kind: str | None, aggregate: str) -> bool:
@@ -142,9 +153,9 @@ def _untold(values: Mapping[str, Any], kind: str | None, aggregate: str) -> bool
 
 def _on_nothing(path: Path, name: str, metric: Mapping[str, Any]) -> bool:
     """Whether a metric saw nothing: k6 then reads a trend as 0 and lets nearly every threshold pass."""
-    values = {k: v for k, v in _values(path, name, metric).items() if isinstance(v, (int, float))}
+    values = {k: v for k, v in _values(path, name, metric).items() if _number(v)}
     if "count" in values:
-        return values["count"] == 0
+        return bool(values["count"] == 0)
     if {"passes", "fails"} <= values.keys():
         return bool(values["passes"] + values["fails"] == 0)
     return "max" in values and not any(values.values())

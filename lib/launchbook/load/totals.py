@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from launchbook.load import doubts
 from launchbook.load.terms import Finding, Plan, Reason
@@ -87,6 +87,18 @@ def _flattering(figures: Figures, share: float | None, found: Sequence[Finding])
         if t.metric == "http_req_duration" and t.relation in ("<", "<=")
         if t.aggregate in good and not t.holds(good[t.aggregate])
     ]
+
+
+def rounded(found: Sequence[Finding], rounding: Callable[[Threshold, float], float]) -> list[Reason]:
+    """Thresholds of which a rounded figure can't tell whether they hold. rounding: by how much it may be off"""
+    unsure = []
+    for threshold, value in ((one.threshold, one.figure.value) for one in found if one.figure is not None):
+        off = rounding(threshold, value)
+        if threshold.holds(value - off) == threshold.holds(value + off) == threshold.holds(value):
+            continue
+        told = f"{threshold.aggregate} was rounded to {value:g} ms and may be {value - off:g} to {value + off:g} ms"
+        unsure.append(Reason("rounded", f"{threshold.name}: {told}, so it can't be told whether it holds."))
+    return unsure
 
 
 def unseen(figures: Figures, *, course: bool) -> Reason:

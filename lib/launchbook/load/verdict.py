@@ -122,6 +122,7 @@ def _doubts(reading: Reading, plan: Plan | None, found: Sequence[Finding]) -> li
     if reading.tally is None:
         judged = [one for one in of_requests if one.threshold.metric in METRICS]
         said = totals.reasons(reading.figures, reading.count, reading.seconds, plan, judged)
+        said += totals.rounded(judged, reading.rounding) if reading.rounding else []
         return said + (course.reasons(reading.course, plan, judged) if reading.course else [])
     tally, about = reading.tally, reading.about
     known = plan or (about.plan if about else None)

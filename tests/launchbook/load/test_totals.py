@@ -174,3 +174,59 @@ def test_the_course_that_locust_s_history_holds_is_judged(
     found = json.loads(command([tmp_path / "history.csv"], tmp_path / "scenario.yaml")[0])
     told = [[one["message"] for one in found[which]] for which in ("reasons", "notes")]
     assert (found["outcome"], *told) == (outcome, reasons, [*notes, COURSE] if outcome == "PASS" else notes)
+
+
+STATS = (
+    "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,"
+    "Max Response Time,Average Content Size,Requests/s,Failures/s,50%,95%,100%\n"
+    ",Aggregated,9000,0,3,3.42,2.11,20000,0.0,150.0,0.0,3,{p95},20000\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("p95", "limit", "outcome", "told"),
+    [
+        (480, "<500", "PASS", []),
+        (510, "<500", "FAIL", ["http_req_duration: p(95)<500 does not hold: p(95) is 510."]),
+        (500, "<=500", "INVALID", ["http_req_duration: p(95)<=500: p(95) was rounded to 500 ms and may be 495 to 505 ms, so it can't be told whether it holds."]),
+        (500, "<500", "INVALID", ["http_req_duration: p(95)<500: p(95) was rounded to 500 ms and may be 495 to 505 ms, so it can't be told whether it holds.", "http_req_duration: p(95)<500 does not hold: p(95) is 500."]),
+        (1000, "<1010", "INVALID", ["http_req_duration: p(95)<1010: p(95) was rounded to 1000 ms and may be 950 to 1050 ms, so it can't be told whether it holds."]),
+        (95, "<96", "PASS", []),
+        (12000, "<12400", "INVALID", ["http_req_duration: p(95)<12400: p(95) was rounded to 12000 ms and may be 11500 to 12500 ms, so it can't be told whether it holds."]),
+    ],
+)  # fmt: skip
+def test_a_rounded_percentile_is_held_to_what_it_may_be(
+    tmp_path: Path, p95: int, limit: str, outcome: str, told: list[str]
+) -> None:
+    """Locust keeps two digits of what took long."""
+    (tmp_path / "stats.csv").write_text(STATS.format(p95=p95))
+    (tmp_path / "scenario.yaml").write_text(f"thresholds: {{http_req_duration: ['p(95){limit}']}}\n")
+    found = json.loads(command([tmp_path / "stats.csv"], tmp_path / "scenario.yaml")[0])
+    assert (found["outcome"], [one["message"] for one in found["reasons"]]) == (outcome, told)
+
+
+FEW = {"type": "trend", "values": {"count": 9, "p(95)": 4}, "thresholds": {"p(95)<5": {"ok": True}}}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "reasons"),
+    [
+        ({"slow": FEW}, ["slow: p(95)<5: 9 samples; 100 are needed for p(95)."]),
+        ({"slow": {**FEW, "values": {"count": 900, "p(95)": 4}}}, []),
+        ({"http_req_duration": values(count=9, max=90, p95=31)}, ["summary.json: http_req_duration counts 9 requests, and http_reqs 9150."]),
+        ({"http_req_duration": values(count=9150, max=90, p95=31)}, []),
+        ({"http_req_duration": {"values": {"max": 90, "p(95)": True}}}, ["http_req_duration: p(95)<500: the results don't hold p(95)."]),
+        ({"http_req_failed": values(passes=9150, fails=0)}, ["http_req_failed: rate<0.05 does not hold: rate is 1."]),
+    ],
+)  # fmt: skip
+def test_a_figure_that_a_summary_hardly_holds_is_none(
+    tmp_path: Path, metrics: dict[str, Any], reasons: list[str]
+) -> None:
+    """Too few samples, another count, a word in its place, a share that only its parts tell."""
+    (tmp_path / "summary.json").write_text(summary(**metrics))
+    given = None if "slow" in metrics else tmp_path / "scenario.yaml"
+    if given:
+        given.write_text(f"thresholds: {LIMITS}\n")
+    found = json.loads(command([tmp_path / "summary.json"], given)[0])
+    assert [one["message"] for one in found["reasons"]] == reasons
+    assert (found["outcome"] == "PASS") == (not reasons)
