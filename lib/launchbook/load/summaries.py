@@ -12,6 +12,8 @@ from launchbook.load.reading import Foreign, Reading
 from launchbook.load.terms import Reason
 from launchbook.thresholds import METRICS, unclear, understood
 
+_MAKES = ("INVALID", "FAIL")
+
 
 def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
     """handleSummary's shape (values, thresholds ok) or --summary-export's (flat, where true means broken)."""
@@ -41,7 +43,21 @@ def k6_summary(path: Path, whole: Mapping[str, Any]) -> Reading:
     if not isinstance(lost, (int, float)):
         raise Foreign(f"{path}: the count of dropped_iterations is no number, so this is no k6 summary.")
     reading.problems += doubts.dropped(lost)
+    _own_words(whole.get("launchbook"), reading)
     return reading
+
+
+def _own_words(about: object, reading: Reading) -> None:
+    """What a run of this runbook said of its own result, in load-test-results.json: it saw more than these figures tell."""
+    if not isinstance(about, dict):
+        return
+    for one in about.get("reasons") or ():
+        if isinstance(one, dict) and one.get("makes") in _MAKES:
+            to = reading.problems if one["makes"] == "INVALID" else reading.crossed
+            to.append(Reason(str(one.get("id")), str(one.get("message")), one["makes"], str(one.get("about"))))
+    outcome = about.get("outcome")
+    if outcome not in ("PASS", "FAIL") and not reading.problems:
+        reading.problems.append(Reason("unbelieved", f"The run itself calls its result {outcome or 'nothing'}."))
 
 
 def _checks(values: Mapping[str, float]) -> tuple[int, int]:

@@ -230,3 +230,28 @@ def test_a_figure_that_a_summary_hardly_holds_is_none(
     found = json.loads(command([tmp_path / "summary.json"], given)[0])
     assert [one["message"] for one in found["reasons"]] == reasons
     assert (found["outcome"] == "PASS") == (not reasons)
+
+
+def words(outcome: Any, *reasons: tuple[str, str]) -> str:
+    said = [{"id": "x", "message": message, "makes": makes, "about": ""} for makes, message in reasons]
+    return json.dumps({**json.loads(summary()), "launchbook": {"outcome": outcome, "reasons": said, "intervals": {}}})
+
+
+@pytest.mark.parametrize(
+    ("data", "outcome", "reasons"),
+    [
+        (words("PASS"), "PASS", []),
+        (words("PASS", ("NOTE", "Slow at first.")), "PASS", []),
+        (words("INVALID", ("INVALID", "The generator used 99 % of its cores.")), "INVALID", ["The generator used 99 % of its cores."]),
+        (words("FAIL", ("FAIL", "A minute breaks.")), "FAIL", ["A minute breaks."]),
+        (words("INVALID"), "INVALID", ["The run itself calls its result INVALID."]),
+        (words(None), "INVALID", ["The run itself calls its result nothing."]),
+    ],
+)  # fmt: skip
+def test_the_document_of_a_run_is_no_better_than_the_run(
+    tmp_path: Path, data: str, outcome: str, reasons: list[str]
+) -> None:
+    """load-test-results.json has k6's shape, and beside it what the run found against its figures."""
+    (tmp_path / "load-test-results.json").write_text(data)
+    found = json.loads(command([tmp_path / "load-test-results.json"], None)[0])
+    assert (found["outcome"], [one["message"] for one in found["reasons"]]) == (outcome, reasons)
