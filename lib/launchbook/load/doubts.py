@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from launchbook import bounds
-from launchbook.load import intervals
+from launchbook.load import intervals, silence
 from launchbook.load.buckets import quantile
 from launchbook.load.figures import percent, sending
 from launchbook.load.tally import Tally
@@ -20,7 +18,6 @@ _BUSY = 0.9  # of its CPU limit (or of one core, which is all that one Python pr
 _LATE = 0.1  # s, by which the generator's own clock may wake late in its worst seconds
 WHOLE = 0.95  # of the planned time, and of an open loop's planned rate
 _SEEN = 0.8  # of the measured seconds, in which the generator must have told of itself
-_HOLE = 2.0  # s, past the wait that is planned, in which nothing is sent and no answer is waited for
 _BACK = 60.0  # s, by which an order in time may be off before it is the clock that is
 _JUMP = 2.0  # s, by which the generator's clock may have moved further than ours
 _QUEUED = 5.0  # ms, that a request may wait for a connection
@@ -68,7 +65,7 @@ def of_samples(tally: Tally, plan: Plan | None, thresholds: Sequence[Threshold])
     """What the samples lack, or what is impossible in them. plan: None where it isn't known."""
     return [
         *_impossible(tally),
-        *(_hole(tally, plan) if plan and plan.steady else ()),
+        *(silence.hole(tally, plan) if plan else ()),
         *(out_of_reach(plan, thresholds) if plan else ()),
         *(_rate_not_kept(tally, plan) if plan else ()),
         *queued(quantile(tally.blocked, 0.95), quantile(tally.histogram, 0.95)),
@@ -77,11 +74,11 @@ def of_samples(tally: Tally, plan: Plan | None, thresholds: Sequence[Threshold])
     ]
 
 
-def short(seconds: float, plan: Plan) -> list[Reason]:
-    """Less than was planned."""
-    if seconds >= WHOLE * plan.duration:
-        return []
-    return [Reason("truncated", f"The samples cover {seconds:.1f} s of the {plan.duration:g} s planned.")]
+def short(tally: Tally, plan: Plan) -> list[Reason]:
+    """Less than was planned, of a load that came to its end."""
+    if tally.seconds >= WHOLE * plan.duration:
+        return silence.unseen(tally, plan)
+    return [Reason("truncated", f"The samples cover {tally.seconds:.1f} s of the {plan.duration:g} s planned.")]
 
 
 def clock(tally: Tally, elapsed: float | None) -> list[Reason]:
@@ -101,18 +98,6 @@ def _impossible(tally: Tally) -> list[Reason]:
     if not tally.impossible:
         return []
     return [Reason("impossible", f"{tally.impossible} rows have no time, or a duration that is negative or no number.")]
-
-
-def _hole(tally: Tally, plan: Plan) -> list[Reason]:
-    """A time without a request on its way: the generator stood still, or samples were lost."""
-    if tally.count < 2:
-        return []
-    ticks, on_the_way = tally.busy.keys, np.cumsum(tally.busy.values)
-    idle = np.flatnonzero(on_the_way[:-1] <= 0)
-    longest = float((ticks[idle + 1] - ticks[idle]).max()) / 10 if len(idle) else 0.0
-    if longest <= _HOLE + (10 / plan.rate if plan.rate else plan.think_time):
-        return []
-    return [Reason("hole", f"For {longest:.1f} s nothing was sent and no answer was waited for: samples are missing.")]
 
 
 def out_of_reach(plan: Plan, thresholds: Sequence[Threshold]) -> list[Reason]:

@@ -88,8 +88,12 @@ def sending(tally: Tally, duration: float) -> tuple[int, float]:
     counts = per_second(tally)[1:-1]
     if len(counts) < _SECONDS:
         return tally.count, tally.seconds
-    unsent = tally.first + duration - (int(tally.second.keys[-1]) + 1)
-    return int(counts.sum()), len(counts) + max(0.0, unsent)
+    return int(counts.sum()), len(counts) + unsent(tally, duration)
+
+
+def unsent(tally: Tally, duration: float) -> float:
+    """s at the end of a load that was to last `duration`, in which nothing was sent any more."""
+    return max(0.0, tally.first + duration - (int(tally.second.keys[-1]) + 1)) if tally.count else 0.0
 
 
 def trend(tally: Tally, aggregates: Sequence[str], *, good: bool = False) -> dict[str, Figure]:

@@ -30,7 +30,7 @@ def reasons(
     tally: of the samples without the warm-up; plan, sender: None where it isn't known what was to be sent, or by whom
     """
     whole = sender is None or (sender.complete and not sender.problem)
-    said = doubts.short(tally.seconds, plan) if plan and whole else []
+    said = doubts.short(tally, plan) if plan and whole else []
     said += doubts.of_sender(sender, tally) if sender else doubts.clock(tally, None)
     said += doubts.of_samples(tally, plan, asked)
     said += doubts.vus_too_few(tally, plan, found) if plan and tally.count else []

@@ -9,7 +9,7 @@ import numpy as np
 from launchbook.load import intervals
 from launchbook.load.buckets import RELATIVE_ERROR, backfilled, edges, quantile
 from launchbook.load.doubts import WHOLE
-from launchbook.load.figures import Figure, per_second, percent, sending, trend
+from launchbook.load.figures import Figure, per_second, percent, sending, trend, unsent
 from launchbook.load.tally import Tally
 from launchbook.load.terms import Finding, Plan, Reason, amount
 from launchbook.load.windows import Windows, cut
@@ -139,8 +139,12 @@ def _slow_start(tally: Tally, found: Sequence[Finding]) -> list[Reason]:
 
 def _stood_still(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reason]:
     """Coordinated omission: a closed loop sends nothing while it waits, so a stall hides most of itself."""
-    sent = per_second(tally)[1:-1]
-    if plan.rate is not None or len(sent) < 5:
+    if plan.rate is not None:
+        return []
+    # A load that stands still until its end sends nothing after its last request, but that was planned.
+    missing = int(unsent(tally, plan.duration)) if plan.steady else 0
+    sent = np.concatenate([per_second(tally)[1:-1], np.zeros(missing, np.int64)])
+    if len(sent) < 5:
         return []
     usual = float(np.median(sent))
     cycle = 1000 * plan.think_time + quantile(tally.histogram, 0.5)

@@ -17,7 +17,7 @@ from launchbook.load.buckets import BUCKETS, Counts, bucket
 OTHER = "(other names)"
 _WIDTHS = (1, 10, 60, 600, 3600)  # s, each divides the next
 _WINDOWS = 2400  # more windows than these are counted in wider ones
-_TICKS = 10  # a second
+TICKS = 10  # a second
 _NAMES = 200  # further names of requests, and kinds of errors, are counted together
 
 Durations = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]  # again and again: (ms, failed) of each part
@@ -145,8 +145,8 @@ def of_part(frame: pd.DataFrame) -> Tally:
     tally.second, tally.failures = Counts.of(whole), Counts.of(whole[failed])
     tally.width = _fitting(tally.second)
     tally.grid = Counts.of(whole // tally.width * BUCKETS + buckets)
-    sent = Counts.of(np.floor(_TICKS * start).astype(np.int64))
-    answered = Counts.of(np.floor(_TICKS * ended).astype(np.int64) + 1)
+    sent = Counts.of(np.floor(TICKS * start).astype(np.int64))
+    answered = Counts.of(np.floor(TICKS * ended).astype(np.int64) + 1)
     tally.busy = Counts.total([sent, Counts(answered.keys, -answered.values)])
     tally.good = np.bincount(buckets[~failed], minlength=BUCKETS)
     tally.count, tally.failed = len(ms), int(failed.sum())
