@@ -36,6 +36,7 @@ sys.exit(1)
 _BESIDE = ("generator.py", "arrivals.py", "bodies.py", "histogram.py", "null.py", "writer.py")
 _EACH = 1000  # requests/s that one process sends with room to spare
 _ABANDONED = 75  # generator.py's exit code where its run touched nothing any more
+_LONGEST = 30.0  # s, that requests under way are waited for: well below what a generator may be late
 PORT = 5557  # on which a master listens for its workers: Locust's own default
 
 
@@ -93,8 +94,9 @@ class Locust(Engine):
         line = [self.python, "-m", "locust", "-f", f"{code}/generator.py", "--headless", "--only-summary"]
         if not scenario.stages:
             seconds = math.ceil(scenario.warmup + scenario.duration) + 1
-            line += ["-u", str(scenario.vus), "-r", str(scenario.vus), "-t", f"{seconds}s", "--stop-timeout", "2"]
-        return line
+            line += ["-u", str(scenario.vus), "-r", str(scenario.vus), "-t", f"{seconds}s"]
+        # A request that waits when its user is ended leaves no sample, and it is the slow ones that do.
+        return [*line, "--stop-timeout", f"{min(scenario.request_timeout, _LONGEST) + 1:g}"]
 
     def master(self, code: str) -> list[str]:
         """The command line of a pod that leads the workers of others and sends nothing itself."""

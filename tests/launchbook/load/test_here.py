@@ -35,13 +35,20 @@ from launchbook.parameters import Generator, Load
 
 
 class Answers(BaseHTTPRequestHandler):
-    """/ready and /a answer 200, /echo with the Authorization that it was given, /moved redirects, others are 404."""
+    """/ready and /a answer 200, /echo with the Authorization that it was given, /moved redirects, others are 404.
+
+    /still answers forty requests, then none until `over`.
+    """
 
     protocol_version = "HTTP/1.1"
     given: ClassVar[set[str | None]] = set()
+    left: ClassVar[list[int]] = list(range(40))
+    over: ClassVar[threading.Event] = threading.Event()
 
     def do_GET(self) -> None:
-        code = {"/ready": 200, "/a": 200, "/echo": 200, "/moved": 302}.get(self.path, 404)
+        if self.path == "/still" and not (self.left and self.left.pop()):
+            self.over.wait()
+        code = {"/ready": 200, "/a": 200, "/still": 200, "/echo": 200, "/moved": 302}.get(self.path, 404)
         self.send_response(code)
         body = b""
         if self.path == "/echo":
@@ -64,6 +71,7 @@ def server() -> Iterator[str]:
     thread = threading.Thread(target=serving.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{serving.server_port}"
+    Answers.over.set()
     serving.shutdown()
     serving.server_close()
     thread.join()
@@ -134,6 +142,18 @@ def test_locust_sends_the_scenario(run: FakeRun, server: str) -> None:
 
 def here_locust(given: Load, url: str) -> Locust:
     return Locust(given, url, python=sys.executable)
+
+
+@pytest.mark.parametrize("stages", [(), ({"duration": "1s", "target": 4}, {"duration": "2s", "target": 4})])
+def test_what_still_waits_when_the_load_ends_is_in_the_samples(run: FakeRun, server: str, stages: Any) -> None:
+    """A target that answers nobody any more would leave no sample of it, had the users been ended."""
+    Answers.left[:] = range(1, 41)
+    given = {"requests": [{"name": "a", "path": "/still"}], "request_timeout": "4s", "duration": "2s", "stages": stages}
+    result = sent(run, here_locust(load(**given), server))
+    assert (result.problem, result.complete, result.count) == (None, True, 44)
+    table = result.samples.whole()
+    assert table["failed"].sum() == 4
+    assert table.loc[table["failed"], "ms"].between(3900, 5000).all()
 
 
 @pytest.mark.parametrize(("rate", "low", "high"), [(None, 60, 165), (40.0, 50, 90)])
