@@ -12,12 +12,12 @@ from launchbook.load.doubts import WHOLE
 from launchbook.load.figures import Figure, per_second, percent, sending, trend, unsent
 from launchbook.load.tally import Tally
 from launchbook.load.terms import Finding, Plan, Reason, amount
-from launchbook.load.windows import Windows, cut
+from launchbook.load.windows import Windows, cut, last
 from launchbook.thresholds import Threshold
 from launchbook.words import Status
 
 _MINUTE = 60  # s
-_FEWEST = 3  # minutes, below which there is no minute to tell from the whole
+_FEWEST = 3  # minutes: in less there is no minute to tell from the whole
 _STILL = 0.1  # of the usual requests/s: in such a second the target stood still
 _SLOW = 3.0  # times the usual p(95): a slow start
 _STRAY = 3.0  # requests, that may fall into the second before or after
@@ -69,51 +69,65 @@ def _flattering(tally: Tally, found: Sequence[Finding]) -> list[Reason]:
 
 def _worst_minute(tally: Tally, plan: Plan | None, found: Sequence[Finding]) -> list[Reason]:
     """A minute that breaks, by more than chance, what the whole keeps."""
-    windows = cut(tally, _MINUTE)
-    if len(windows) < _FEWEST:
+    held = [one.threshold for one in found if one.status is Status.PASS and _by_minutes(one.threshold)]
+    if not held:
         return []
+    if tally.seconds < _FEWEST * _MINUTE:
+        said = (
+            f"The samples cover {tally.seconds:.0f} s, less than three minutes: no minute was held against the thresholds by "
+            "itself, so a short bad time may be hidden in the whole."
+        )
+        return [Reason("no-minutes", said, "NOTE")]
+    whole = cut(tally, _MINUTE)
+    minutes = [*((whole, n) for n in range(len(whole))), (last(tally, _MINUTE), 0)]
+    alpha = (1 - intervals.CONFIDENCE) / len(minutes)
     reasons = []
-    alpha = (1 - intervals.CONFIDENCE) / len(windows)
-    for one in found:
-        threshold = one.threshold
-        if one.status is not Status.PASS or (threshold.asks_for_rate and not (plan is None or plan.steady)):
+    for threshold in held:
+        # Of a load that rises or falls a minute has another rate than the whole, and it may fall at the end of any.
+        if threshold.asks_for_rate and plan and not plan.steady:
             continue
-        figures = [_of_window(windows, n, threshold, tally, alpha) for n in range(len(windows))]
-        broken = [n for n, f in enumerate(figures) if f is not None and f.beyond(threshold)]
+        judged = minutes[:-1] if threshold.asks_for_rate and not plan else minutes
+        figures = [(one.begins[n], _of_minute(one, n, threshold, tally, alpha)) for one, n in judged]
+        broken = [(begins, figure.value) for begins, figure in figures if figure and figure.beyond(threshold)]
         if not broken:
             continue
-        worst = max(broken, key=lambda n: abs((figures[n] or Figure(0.0)).value - threshold.limit))
-        value = figures[worst]
-        assert value is not None
-        reasons.append(
-            Reason(
-                "worst-minute",
-                f"{threshold.name} holds over the whole, but breaks in {len(broken)} of {len(windows)} windows of "
-                f"{windows.size} s; the worst begins at {windows.begins[worst]:.0f} s with {amount(threshold, value.value)}.",
-                "FAIL",
-                threshold.name,
-            )
+        begins, value = max(broken, key=lambda one: abs(one[1] - threshold.limit))
+        said = (
+            f"{threshold.name} holds over the whole, but breaks in {len(broken)} of {len(judged)} windows of {_MINUTE} s; "
+            f"the worst begins at {begins:.0f} s with {amount(threshold, value)}."
         )
+        reasons.append(Reason("worst-minute", said, "FAIL", threshold.name))
     return reasons
 
 
-def _of_window(windows: Windows, n: int, threshold: Threshold, tally: Tally, alpha: float) -> Figure | None:
+def _by_minutes(threshold: Threshold) -> bool:
+    """Whether the figure is one that a minute has, too."""
+    return (
+        threshold.metric == "http_req_failed"
+        or threshold.asks_for_rate
+        or (threshold.metric == "http_req_duration" and percent(threshold.aggregate) is not None)
+    )
+
+
+def _of_minute(windows: Windows, n: int, threshold: Threshold, tally: Tally, alpha: float) -> Figure | None:
     """The figure of one window, with an interval that holds for all windows together."""
-    count = int(windows.requests[n])
+    count, grid = int(windows.requests[n]), windows.grid[n]
     if threshold.metric == "http_req_failed":
         failed = int(windows.failed[n])
         return Figure(failed / count, *intervals.share(failed, count, alpha)) if count else None
     if threshold.asks_for_rate:
         first = round(windows.begins[n] + tally.first) - int(tally.second.keys[0])
-        bounds = intervals.mean(per_second(tally)[first : first + windows.size].astype(float), alpha)
-        return None if bounds is None else Figure(count / windows.size, *bounds)
-    share = percent(threshold.aggregate) if threshold.metric == "http_req_duration" else None
+        # The load's last second is hardly ever a whole one.
+        sent = per_second(tally)[:-1][first : first + windows.size].astype(float)
+        bounds = intervals.mean(sent, alpha)
+        return None if bounds is None else Figure(float(sent.mean()), *bounds)
+    share = percent(threshold.aggregate)
     places = None if share is None else intervals.ranks(count, share, alpha)
     if share is None or places is None:
         return None
-    low, high = np.searchsorted(np.cumsum(windows.grid[n]), places, side="right")
+    low, high = np.searchsorted(np.cumsum(grid), places, side="right")
     begins = edges(np.array([low, high + 1]))
-    return Figure(quantile(windows.grid[n], share / 100), float(begins[0]), float(begins[1]))
+    return Figure(quantile(grid, share / 100), float(begins[0]), float(begins[1]))
 
 
 def _slow_start(tally: Tally, found: Sequence[Finding]) -> list[Reason]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from launchbook.load.buckets import BUCKETS
+from launchbook.load.buckets import BUCKETS, Counts
 from launchbook.load.tally import Tally
 
 
@@ -49,6 +49,26 @@ def cut(tally: Tally, size: int) -> Windows:
     bad = _placed(tally.failures.keys, base, size, many)
     failed = np.bincount(bad[0], tally.failures.values[bad[1]], many).astype(np.int64)
     return Windows(size, base + size * np.arange(many) - tally.first, table.sum(axis=1), failed, table)
+
+
+def last(tally: Tally, size: int) -> Windows:
+    """The one window that ends with the last request sent: `size` seconds, and what the width of the counts adds to them.
+
+    Whole windows from the beginning leave out what comes after the last of them.
+    """
+    ends = int(tally.second.keys[-1]) + 1
+    begin = (ends - size) // tally.width * tally.width
+    grid = _between(tally.grid, begin // tally.width * BUCKETS, math.ceil(ends / tally.width) * BUCKETS)
+    table = np.bincount(grid.keys % BUCKETS, grid.values, BUCKETS).astype(np.int64)
+    failed = _between(tally.failures, begin, ends).values.sum()
+    return Windows(
+        ends - begin, np.array([begin - tally.first]), np.array([table.sum()]), np.array([failed]), table[None, :]
+    )
+
+
+def _between(counts: Counts, begin: int, end: int) -> Counts:
+    first, after = np.searchsorted(counts.keys, [begin, end])
+    return Counts(counts.keys[first:after], counts.values[first:after])
 
 
 def _placed(seconds: np.ndarray, base: int, size: int, many: int) -> tuple[np.ndarray, np.ndarray]:

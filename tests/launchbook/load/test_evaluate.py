@@ -78,10 +78,10 @@ TARGET = {"where": "pod", "way": "the Service's own name", "url": "http://api.ns
 
 
 def test_a_healthy_result_raises_no_alarm() -> None:
-    """PASS with nothing said against it; a minute is no soak."""
+    """PASS with nothing said against it; a minute is no soak, and holds no other minutes."""
     run: Any = FakeRun()
     judged = load.evaluate(run, result())
-    assert (judged.outcome, judged.reasons) == ("PASS", [])
+    assert (judged.outcome, [r.id for r in judged.reasons]) == ("PASS", ["no-minutes"])
     checks = {c.id: c.status for c in load.checks(judged)}
     assert checks == {"B.validity": Status.PASS, "B.threshold": Status.PASS, "B.soak": Status.NA}
 
