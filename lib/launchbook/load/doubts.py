@@ -142,8 +142,12 @@ def vus_too_few(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reas
 
 def _rate_not_kept(tally: Tally, plan: Plan) -> list[Reason]:
     """An open loop that falls behind has become a closed one: it no longer sees how slow the target is."""
-    count, seconds = sending(tally, plan.duration) if plan.steady else (tally.count, tally.seconds)
-    if plan.rate is None or seconds <= 0 or count / seconds >= WHOLE * plan.rate:
+    if not tally.count or plan.rate is None:
+        return []
+    # The wait for the last answers is no time of sending.
+    lasted = min(tally.seconds, max(plan.duration, int(tally.second.keys[-1]) + 1 - tally.first))
+    count, seconds = sending(tally, plan.duration) if plan.steady else (tally.count, lasted)
+    if seconds <= 0 or count / seconds >= WHOLE * plan.rate:
         return []
     return [
         Reason(

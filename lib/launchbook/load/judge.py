@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook import bounds
-from launchbook.load import doubts, floor, shape
+from launchbook.load import doubts, floor, pauses, shape
 from launchbook.load.figures import figures, trend
 from launchbook.load.soak import LONG, Slope, lasting
 from launchbook.load.tally import Tally
@@ -35,6 +35,8 @@ def reasons(
     said += doubts.of_samples(tally, plan, asked)
     said += doubts.vus_too_few(tally, plan, found) if plan and tally.count else []
     said += shape.doubts(tally, plan, found)
+    if plan and not plan.steady and not any(one.id == "hole" for one in said):
+        said += pauses.doubts(tally, found, {}, plan)
     if sender and sender.floor:
         p95 = trend(tally, ["p(95)"]).get("p(95)")
         said += floor.doubts(sender.floor, p95.value if p95 else None, found)

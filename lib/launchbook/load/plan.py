@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from launchbook.load.judge import Plan
 from launchbook.parameters import Scenario, Stage
 
@@ -13,20 +15,24 @@ def planned(scenario: Scenario) -> Plan:
         return Plan(scenario.vus, 0.0, scenario.duration, steady=False)
     if not scenario.stages:
         return Plan(scenario.vus, scenario.think_time, scenario.duration, scenario.rate)
-    mean, seconds = _mean(scenario.stages, scenario.warmup)
+    shape = _shape(scenario.stages, scenario.warmup)
+    seconds = shape[-1][0]
+    # The area below straight lines.
+    mean = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(shape)) / seconds if seconds else 0.0
     if scenario.rate:
-        return Plan(scenario.vus, scenario.think_time, seconds, mean, steady=False)
-    return Plan(mean, scenario.think_time, seconds, steady=False)
+        return Plan(scenario.vus, scenario.think_time, seconds, mean, False, shape)
+    return Plan(mean, scenario.think_time, seconds, None, False, shape)
 
 
-def _mean(stages: tuple[Stage, ...], warmup: float) -> tuple[float, float]:
-    """Mean target after the warm-up, and over how many seconds: straight lines from 0 through each stage's target."""
-    area = seconds = start = passed = 0.0
+def _shape(stages: tuple[Stage, ...], warmup: float) -> tuple[tuple[float, float], ...]:
+    """(s since the warm-up, target) at each corner: straight lines from 0 through each stage's target."""
+    corners: list[tuple[float, float]] = []
+    start = passed = 0.0
     for stage in stages:
         skipped = min(max(warmup - passed, 0.0), stage.duration)
-        kept = stage.duration - skipped
-        first = start + (stage.target - start) * (skipped / stage.duration if stage.duration else 1.0)
-        area += kept * (first + stage.target) / 2
-        seconds += kept
+        if not corners and skipped < stage.duration:
+            corners.append((0.0, start + (stage.target - start) * (skipped / stage.duration)))
+        if corners:
+            corners.append((corners[-1][0] + stage.duration - skipped, stage.target))
         start, passed = stage.target, passed + stage.duration
-    return (area / seconds if seconds else 0.0), seconds
+    return tuple(corners) or ((0.0, 0.0),)

@@ -153,10 +153,10 @@ def _slow_start(tally: Tally, found: Sequence[Finding]) -> list[Reason]:
 
 def _stood_still(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reason]:
     """Coordinated omission: a closed loop sends nothing while it waits, so a stall hides most of itself."""
-    if plan.rate is not None:
+    if plan.rate is not None or not plan.steady:
         return []
     # A load that stands still until its end sends nothing after its last request, but that was planned.
-    missing = int(unsent(tally, plan.duration)) if plan.steady else 0
+    missing = int(unsent(tally, plan.duration))
     sent = np.concatenate([per_second(tally)[1:-1], np.zeros(missing, np.int64)])
     if len(sent) < 5:
         return []

@@ -31,7 +31,8 @@ class Reason:
 class Plan:
     """What was to be sent: virtual users, think time (s), seconds measured, and requests/s of an open loop.
 
-    steady: whether users and rate stay the same all the time; otherwise they are means
+    steady: whether users and rate stay the same all the time; otherwise they are means; shape: how they rise and fall
+    then, where that is known: (s, users or requests/s) at each corner, with straight lines between
     """
 
     vus: float
@@ -39,6 +40,7 @@ class Plan:
     duration: float
     rate: float | None = None
     steady: bool = True
+    shape: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)

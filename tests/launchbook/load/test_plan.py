@@ -19,11 +19,12 @@ def scenario(**given: Any) -> Scenario:
     ("given", "plan"),
     [
         ({"vus": 20, "duration": "30s"}, Plan(20, 0.1, 30.0)),
-        ({"stages": [{"duration": "10s", "target": 20}]}, Plan(10.0, 0.1, 10.0, steady=False)),
-        ({"stages": [{"duration": "10s", "target": 20}, {"duration": "10s", "target": 20}]}, Plan(15.0, 0.1, 20.0, steady=False)),
-        ({"warmup": "10s", "stages": [{"duration": "10s", "target": 20}, {"duration": "10s", "target": 20}]}, Plan(20.0, 0.1, 10.0, steady=False)),
-        ({"warmup": "5s", "stages": [{"duration": "10s", "target": 20}]}, Plan(15.0, 0.1, 5.0, steady=False)),
-        ({"rate": 100, "stages": [{"duration": "10s", "target": 50}]}, Plan(50, 0.1, 10.0, 25.0, steady=False)),
+        ({"stages": [{"duration": "10s", "target": 20}]}, Plan(10.0, 0.1, 10.0, None, False, ((0, 0), (10, 20)))),
+        ({"stages": [{"duration": "10s", "target": 20}, {"duration": "10s", "target": 20}]}, Plan(15.0, 0.1, 20.0, None, False, ((0, 0), (10, 20), (20, 20)))),
+        ({"warmup": "10s", "stages": [{"duration": "10s", "target": 20}, {"duration": "10s", "target": 20}]}, Plan(20.0, 0.1, 10.0, None, False, ((0, 20), (10, 20)))),
+        ({"warmup": "5s", "stages": [{"duration": "10s", "target": 20}]}, Plan(15.0, 0.1, 5.0, None, False, ((0, 10), (5, 20)))),
+        ({"rate": 100, "stages": [{"duration": "10s", "target": 50}]}, Plan(50, 0.1, 10.0, 25.0, False, ((0, 0), (10, 50)))),
+        ({"warmup": "15s", "stages": [{"duration": "10s", "target": 20}, {"duration": "10s", "target": 0}]}, Plan(5.0, 0.1, 5.0, None, False, ((0, 10), (5, 0)))),
     ],
 )  # fmt: skip
 def test_a_plan(given: Any, plan: Plan) -> None:
