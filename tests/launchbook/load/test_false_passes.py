@@ -227,6 +227,36 @@ TOTALS = (
 )
 
 
+def vus(many: Any, until: int) -> list[str]:
+    return [point("vus", n, many(n)) for n in range(until)]
+
+
+BUSY = load(60, 150)
+EVERYBODY = "thresholds: {http_reqs: ['rate>=100']}\n"
+TAIL = "From 60 s on nothing was sent for 240 s, and no answer was waited for, after 150 requests/s, which nothing in the load explains"
+
+
+@pytest.mark.parametrize(
+    ("lines", "scenario", "outcome", "said"),
+    [
+        ([*BUSY, *vus(lambda n: 50, 300)], EVERYBODY, "INVALID", [f"{TAIL}: over all of the 300 s it is 30 requests/s, which breaks http_reqs: rate>=100."]),
+        ([*BUSY, *vus(lambda n: 50, 300)], "thresholds: {http_req_failed: ['rate<0.01']}\n", "INVALID", [f"{TAIL}: had the 36000 requests that are missing failed, 80.00 % would have, which breaks http_req_failed: rate<0.01."]),
+        ([*BUSY, *vus(lambda n: 50, 300)], "thresholds: {http_reqs: ['rate>=20']}\n", "PASS", [f"{TAIL}; requests sent all the same would have kept every threshold."]),
+        ([*BUSY, *vus(lambda n: 50, 89)], EVERYBODY, "PASS", []),
+        ([*BUSY, *vus(lambda n: 50 if n < 60 else 2, 300)], EVERYBODY, "PASS", []),
+        ([*BUSY, *vus(lambda n: 50 if n < 60 else 0, 300)], EVERYBODY, "PASS", []),
+        ([*load(60, 150), *load(60, 150, first=60.0), *vus(lambda n: 50, 120)], EVERYBODY, "PASS", []),
+    ],
+    ids=["hung until the end", "errors", "kept all the same", "k6 waits for iterations", "a few stay", "nobody stays", "whole"],
+)  # fmt: skip
+def test_users_who_were_there_and_sent_nothing_more(
+    tmp_path: Path, lines: list[str], scenario: str, outcome: str, said: list[str]
+) -> None:
+    """k6 tells of its users each second, and ends those whose request hangs without a point of it."""
+    found, reasons, notes = judged(tmp_path, lines, scenario)
+    assert (found, [*reasons, *notes]) == (outcome, said)
+
+
 def summary(seconds: float | None = None, **metrics: Any) -> str:
     state = {} if seconds is None else {"state": {"testRunDurationMs": 1000 * seconds}}
     return json.dumps({"metrics": metrics, **state})
