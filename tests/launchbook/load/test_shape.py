@@ -156,6 +156,29 @@ def test_a_clock_that_jumped_ahead_is_told_by_ours() -> None:
     assert doubts.clock(Tally.of(samples(60)), 61.0) == []
 
 
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [(50.0, ["The clock ran back by 50 s."]), (3.0, ["The clock ran back by 3 s."]), (1.5, []), (0.0, [])],
+)
+def test_a_clock_that_ran_back_makes_no_rate(by: float, said: list[str]) -> None:
+    """80/s for 200 s would be read as 106.7/s; what is answered within a second or two may be written in any order."""
+    frame = samples(200, rate=80)
+    frame["start"] -= np.where(frame["start"] >= 1.7e9 + 100, by, 0.0)
+    assert [r.message for r in doubts.clock(Tally.of(frame), None)] == said
+
+
+@pytest.mark.parametrize("by", ["start", "ended", "second"])
+def test_rows_in_any_order_that_an_engine_writes_are_no_clock_that_ran_back(by: str) -> None:
+    """As sent, as answered, and by whole seconds, in which k6 may have stamped them; some answers take 40 s."""
+    frame = samples(200, rate=80, ms=lambda s, ms: np.where(np.arange(len(s)) % 97 == 0, 40_000.0, ms))
+    frame["ended"] = frame["start"] + frame["ms"] / 1000
+    frame = frame.sort_values("start" if by == "start" else "ended")
+    if by == "second":
+        ended = np.floor(frame["ended"]) + np.random.default_rng(2).integers(-1, 1, len(frame))
+        frame["start"] = ended - frame["ms"] / 1000
+    assert doubts.clock(Tally.of(frame), None) == []
+
+
 def test_a_minute_that_breaks_fails_its_threshold_and_no_waiver_can_bound_it() -> None:
     """The figure of the whole is not what broke."""
     frame = samples(1800, ms=lambda s, ms: np.where((s >= 600) & (s < 660), 20 * ms, ms))
