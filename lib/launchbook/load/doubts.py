@@ -14,8 +14,10 @@ from launchbook.load.terms import Finding, Plan, Reason, Sender
 from launchbook.thresholds import Threshold
 from launchbook.words import Status
 
+_NEAR = 0.8  # of its CPU: up to there it has room, says k6 of itself; what comes after is said, and spoils nothing yet
 _BUSY = 0.9  # of its CPU limit (or of one core, which is all that one Python process can use)
 _LATE = 0.1  # s, by which the generator's own clock may wake late in its worst seconds
+NEAR_LIMIT = "generator-near-limit"
 WHOLE = 0.95  # of the planned time, and of an open loop's planned rate
 _SEEN = 0.8  # of the measured seconds, in which the generator must have told of itself
 _BACK = 2.0  # s, by which rows may be out of order: k6 may round to whole seconds, and writes once a second
@@ -46,8 +48,8 @@ def _busy(sender: Sender) -> list[Reason]:
         return [
             Reason(
                 "generator-saturated",
-                f"The generator used {100 * busy:.0f} % of its {sender.cores:g} cores: the figures are its own, not the "
-                "target's.",
+                f"The generator used {100 * busy:.0f} % of its {sender.cores:g} cores in its busiest seconds: the figures are "
+                "its own, not the target's.",
             )
         ]
     if sender.lag > _LATE:
@@ -58,6 +60,9 @@ def _busy(sender: Sender) -> list[Reason]:
                 "waiting.",
             )
         ]
+    if busy >= _NEAR:
+        near = f"The generator used {100 * busy:.0f} % of its {sender.cores:g} cores in its busiest seconds"
+        return [Reason(NEAR_LIMIT, f"{near}; up to {100 * _NEAR:.0f} % it surely has room.", "NOTE")]
     return []
 
 

@@ -95,8 +95,9 @@ def validity(result: Outcome, reasons: Sequence[Reason], count: int, problem: st
     if result == "INVALID":
         because = f"INVALID: {' '.join(r.message for r in reasons if r.makes == 'INVALID')}"
         return Check("B.validity", "load", Status.UNKNOWN, f"{count} samples", expected, because, evidence)
-    because = "The generator had room to spare, the run is whole, and the samples carry every percentile asked for."
-    because += notes
+    near = any(r.id == doubts.NEAR_LIMIT for r in reasons)
+    room = "The generator came near its limit" if near else "The generator had room to spare"
+    because = f"{room}, the run is whole, and the samples carry every percentile asked for.{notes}"
     return Check("B.validity", "load", Status.PASS, f"{count} samples", expected, because, evidence)
 
 

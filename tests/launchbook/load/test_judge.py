@@ -152,6 +152,44 @@ def test_a_generator_that_was_hardly_seen_vouches_for_nothing(told: pd.DataFrame
     assert judged(samples(9000), health=told) == ("INVALID", ids)
 
 
+def seconds(*cpu: tuple[float, int]) -> pd.DataFrame:
+    """A row a second: so much CPU, for so many seconds."""
+    used = np.repeat([one for one, _ in cpu], [many for _, many in cpu])
+    return pd.DataFrame({"cpu": used, "lag": 0.08})
+
+
+@pytest.mark.parametrize(
+    ("told", "outcome", "said"),
+    [
+        (seconds((0.6, 160), (1.0, 140)), "INVALID", ["The generator used 100 % of its 1 cores in its busiest seconds: the figures are its own, not the target's."]),
+        (seconds((0.6, 250), (0.95, 50)), "INVALID", ["The generator used 95 % of its 1 cores in its busiest seconds: the figures are its own, not the target's."]),
+        (seconds((0.6, 900), (1.0, 40), (0.6, 900)), "INVALID", ["The generator used 100 % of its 1 cores in its busiest seconds: the figures are its own, not the target's."]),
+        (seconds((1.0, 2), (0.3, 58)), "PASS", []),
+        (seconds((1.0, 4), (0.3, 61)), "PASS", []),
+        (seconds((0.6, 900), (1.0, 20), (0.6, 900)), "PASS", []),
+        (seconds((0.89, 65)), "PASS", ["The generator used 89 % of its 1 cores in its busiest seconds; up to 80 % it surely has room."]),
+        (seconds((0.8, 65)), "PASS", ["The generator used 80 % of its 1 cores in its busiest seconds; up to 80 % it surely has room."]),
+        (seconds((0.79, 65)), "PASS", []),
+    ],
+)  # fmt: skip
+def test_a_generator_that_was_busy_for_a_part_of_the_time(told: pd.DataFrame, outcome: str, said: list[str]) -> None:
+    """A tenth of the seconds, or most of one minute; a second or two at the start is none."""
+    found, given = reasons(samples(9000), health=told)
+    assert (found, [r.message for r in given if r.id != "no-minutes"]) == (outcome, said)
+    assert Result("locust", health=seconds((1.0, 2), (0.3, 13))).sender.cpu == 0.3
+
+
+@pytest.mark.parametrize(
+    ("cpu", "said"),
+    [(0.89, "The generator came near its limit, the run is whole, "), (0.5, "The generator had room to spare, the run is whole, ")],
+)  # fmt: skip
+def test_a_generator_near_its_limit_had_no_room_to_spare(cpu: float, said: str) -> None:
+    """Which B.validity says."""
+    outcome, given = reasons(samples(9000), health=seconds((cpu, 65)))
+    check = judge.validity(outcome, given, 9000, None)
+    assert (check.status, check.because.startswith(said)) == (Status.PASS, True), check.because
+
+
 def test_what_no_threshold_bounds_is_unknown() -> None:
     """A load of nothing but errors would keep every threshold."""
     [check] = judge.unbounded(parse({"http_reqs": ("rate>=1",), "http_req_duration": ("p(95)<5",)}))
