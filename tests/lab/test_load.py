@@ -19,15 +19,18 @@ from launchbook.batch import run_batch
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
 from launchbook.folder import RunFolder
-from launchbook.load import jobs, kept, pod
+from launchbook.load import jobs, judge, kept, pod
 from launchbook.load.k6 import K6
 from launchbook.load.locust import Locust
+from launchbook.load.plan import planned
 from launchbook.load.result import Result
 from launchbook.load.stream import Stream
 from launchbook.pages import render
 from launchbook.parameters import Cluster as Where
 from launchbook.parameters import Load
 from launchbook.parameters_file import load as resolve
+from launchbook.thresholds import parse
+from launchbook.words import Status
 
 pytestmark = pytest.mark.lab
 
@@ -203,6 +206,19 @@ def _api(lab: Any, folder: Path, duration: str, **generator: Any) -> tuple[ApiRu
     return ApiRun(cluster, parameters, {"launchbook.io/run": "test-load"}, RunFolder(folder)), load
 
 
+def _judged(result: Result, load: Load) -> tuple[str, list[str]]:
+    """(outcome, ids of the reasons that make it so) of thresholds that everything measured keeps."""
+    tally, asked = (
+        result.counted(load.scenario.warmup)[0],
+        parse({"http_reqs": ["rate>=1"], "http_req_failed": ["rate<0.5"]}),
+    )
+    found = judge.findings(tally, asked)
+    assert {one.status for one in found} == {Status.PASS}
+    reasons = judge.reasons(tally, planned(load.scenario), asked, found, result.sender)
+    outcome = judge.outcome(tally.count, reasons, found)
+    return outcome, [r.id for r in reasons if r.makes == outcome]
+
+
 def _kill(lab: Any, name: str) -> None:
     """SIGKILL to the generator of a pod, from outside it, as the kernel does where memory runs out."""
     uid = lab.get("pod", name, "-n", "launchbook-load")["metadata"]["uid"]
@@ -245,6 +261,7 @@ def test_a_generator_that_is_killed_in_its_pod_costs_nothing_that_it_wrote(token
     assert not result.complete
     assert "ended early with exit code 137" in str(result.problem)
     assert result.count > 50
+    assert _judged(result, load) == ("INVALID", ["truncated"])
     assert not result.samples.whole()["failed"].any()
     assert result.floor
     assert len(seen) == 3
@@ -297,5 +314,7 @@ def test_workers_in_several_pods_are_one_run_and_a_lost_one_is_seen(token: Any, 
     assert "1 of 2 Locust processes did not come to their end" in str(result.problem)
     assert "exit code 137" in str(result.problem)
     assert result.count > 100
+    outcome, why = _judged(result, load)
+    assert (outcome, "truncated" in why) == ("INVALID", True)
     left = token.get("jobs,pods,configmaps", "-n", "launchbook-load", "-l", "launchbook.io/run=test-load")["items"]
     assert left == []
