@@ -48,6 +48,16 @@ def quantile(counts: np.ndarray, share: float) -> float:
     return float(middle(place))
 
 
+def average(counts: np.ndarray) -> tuple[float, float]:
+    """(mean, standard deviation) in ms; NaN where there are none. counts: of each bucket"""
+    total, places = int(counts.sum()), np.flatnonzero(counts)
+    if not total:
+        return float("nan"), float("nan")
+    weights, took = counts[places] / total, middle(places)
+    mean = float(weights @ took)
+    return mean, float(np.sqrt(weights @ np.square(took - mean)))
+
+
 def backfilled(counts: np.ndarray, interval: float) -> np.ndarray:
     """What an open loop would have counted that sends every `interval` ms, whether or not answers come.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from launchbook.load import intervals
+from launchbook.load.buckets import average, quantile
 from launchbook.load.exact import ordered
 from launchbook.load.tally import Tally
 from launchbook.thresholds import Threshold
@@ -62,6 +63,14 @@ def _figure(threshold: Threshold, tally: Tally, trends: dict[str, Figure]) -> Fi
     if threshold.aggregate == "count":
         return Figure(float(tally.count))
     return rate(tally)
+
+
+def aggregated(counts: np.ndarray, aggregate: str) -> float:
+    """avg, max, med or p(N) in ms of requests by bucket, within buckets.RELATIVE_ERROR; NaN for anything else."""
+    share = percent(aggregate)
+    if share is not None:
+        return quantile(counts, share / 100)
+    return average(counts)[0] if aggregate == "avg" else quantile(counts, 1.0) if aggregate == "max" else math.nan
 
 
 def rate(tally: Tally) -> Figure:

@@ -39,6 +39,12 @@ def share(hits: int, count: int, alpha: float = 1 - CONFIDENCE) -> tuple[float, 
     return (0.0 if hits == 0 else low), (1.0 if hits == count else high)
 
 
+def around(mean: float, deviation: float, count: int, alpha: float = 1 - CONFIDENCE) -> tuple[float, float]:
+    """Of the mean of `count` (above 0) values that don't depend on each other."""
+    half = float(stats.norm.ppf(1 - alpha / 2)) * deviation / float(np.sqrt(count))
+    return mean - half, mean + half
+
+
 def mean(values: np.ndarray, alpha: float = 1 - CONFIDENCE) -> tuple[float, float] | None:
     """Of the mean of values that follow each other in time; None with fewer than 8 of them."""
     if len(values) < 8:

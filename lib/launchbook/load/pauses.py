@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from launchbook.load import silence
-from launchbook.load.buckets import BUCKETS, bucket, quantile
-from launchbook.load.figures import per_second, percent
+from launchbook.load.buckets import BUCKETS, bucket
+from launchbook.load.figures import aggregated, per_second
 from launchbook.load.shape import clearly
 from launchbook.load.tally import TICKS, Tally
 from launchbook.load.terms import Finding, Plan, Reason
@@ -136,10 +136,9 @@ def _judged(longest: Pause, pauses: Sequence[Pause], tally: Tally, found: Sequen
         threshold = one.threshold
         if one.status is not Status.PASS:
             continue
-        share = percent(threshold.aggregate)
-        if threshold.metric == "http_req_duration" and (share is not None or threshold.aggregate == "max"):
-            value = quantile(filled, 1.0 if share is None else share / 100)
-            if clearly(threshold, value, holds=False):
+        if threshold.metric == "http_req_duration":
+            value = aggregated(filled, threshold.aggregate)
+            if not math.isnan(value) and clearly(threshold, value, holds=False):
                 said = f"sent all the same, {missed:.0f} requests more would have made {threshold.aggregate} {value:.0f} ms"
                 break
         elif threshold.metric == "http_req_failed":

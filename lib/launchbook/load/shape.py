@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from launchbook.load import intervals
-from launchbook.load.buckets import RELATIVE_ERROR, backfilled, edges, quantile
+from launchbook.load.buckets import RELATIVE_ERROR, average, backfilled, edges, quantile
 from launchbook.load.doubts import WHOLE
-from launchbook.load.figures import Figure, per_second, percent, sending, trend, unsent
+from launchbook.load.figures import Figure, aggregated, per_second, percent, sending, trend, unsent
 from launchbook.load.tally import Tally
 from launchbook.load.terms import Finding, Plan, Reason, amount
 from launchbook.load.windows import Windows, cut, last
@@ -37,33 +37,35 @@ def doubts(tally: Tally, plan: Plan | None, found: Sequence[Finding]) -> list[Re
     ]
 
 
-def _percentiles(found: Sequence[Finding], status: Status) -> list[Threshold]:
-    return [
-        one.threshold
-        for one in found
-        if one.threshold.metric == "http_req_duration"
-        and one.status is status
-        and percent(one.threshold.aggregate) not in (None, 100.0)
-    ]
+def _latencies(found: Sequence[Finding], status: Status) -> list[Threshold]:
+    """The thresholds on percentiles and averages: those which a part of the samples can hide in."""
+    return [one.threshold for one in found if one.status is status and _hides(one.threshold)]
+
+
+def _hides(threshold: Threshold) -> bool:
+    return threshold.metric == "http_req_duration" and (
+        threshold.aggregate == "avg" or percent(threshold.aggregate) not in (None, 100.0)
+    )
 
 
 def _flattering(tally: Tally, found: Sequence[Finding]) -> list[Reason]:
     """Quick errors among slow answers: the figure of all requests holds, that of the successful ones does not."""
-    held = _percentiles(found, Status.PASS)
+    held = _latencies(found, Status.PASS)
     if not tally.failed or tally.failed == tally.count or not held:
         return []
-    successes = trend(tally, [t.aggregate for t in held], good=True)
+    exact = trend(tally, [t.aggregate for t in held if t.aggregate != "avg"], good=True)
+    successes = {name: figure.value for name, figure in exact.items()} | {"avg": average(tally.good)[0]}
     share = 100 * tally.failed / tally.count
     return [
         Reason(
             "errors-flatter",
             f"{t.metric}: {t.expression} holds only because errors are quick: {t.aggregate} of the successful requests is "
-            f"{successes[t.aggregate].value:.1f} ms ({share:.2f} % failed).",
+            f"{successes[t.aggregate]:.1f} ms ({share:.2f} % failed).",
             "FAIL",
             t.name,
         )
         for t in held
-        if not t.holds(successes[t.aggregate].value)
+        if (clearly(t, successes["avg"], holds=False) if t.aggregate == "avg" else not t.holds(successes[t.aggregate]))
     ]
 
 
@@ -102,11 +104,7 @@ def _worst_minute(tally: Tally, plan: Plan | None, found: Sequence[Finding]) -> 
 
 def _by_minutes(threshold: Threshold) -> bool:
     """Whether the figure is one that a minute has, too."""
-    return (
-        threshold.metric == "http_req_failed"
-        or threshold.asks_for_rate
-        or (threshold.metric == "http_req_duration" and percent(threshold.aggregate) is not None)
-    )
+    return threshold.metric == "http_req_failed" or threshold.asks_for_rate or _hides(threshold)
 
 
 def _of_minute(windows: Windows, n: int, threshold: Threshold, tally: Tally, alpha: float) -> Figure | None:
@@ -122,6 +120,9 @@ def _of_minute(windows: Windows, n: int, threshold: Threshold, tally: Tally, alp
         bounds = intervals.mean(sent, alpha)
         return None if bounds is None else Figure(float(sent.mean()), *bounds)
     share = percent(threshold.aggregate)
+    if share is None and count:
+        mean, deviation = average(grid)
+        return Figure(mean, *intervals.around(mean, deviation, count, alpha))
     places = None if share is None else intervals.ranks(count, share, alpha)
     if share is None or places is None:
         return None
@@ -143,8 +144,8 @@ def _slow_start(tally: Tally, found: Sequence[Finding]) -> list[Reason]:
         return []
     seconds, rest = slow * windows.size, windows.within(slow, len(windows))
     told = f"The first {seconds} s were slower than the rest (p(95) {p95[:slow].max():.1f} ms against {usual:.1f} ms)"
-    for threshold in _percentiles(found, Status.FAIL):
-        value = quantile(rest, (percent(threshold.aggregate) or 0) / 100)
+    for threshold in _latencies(found, Status.FAIL):
+        value = aggregated(rest, threshold.aggregate)
         if clearly(threshold, value, holds=True):
             without = f"without them {threshold.aggregate} is {value:.1f} ms, which keeps {threshold.expression}"
             return [Reason("warm-up-included", f"{told}; {without}. Leave them out as warm-up.")]
@@ -167,8 +168,8 @@ def _stood_still(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Rea
         return []
     open_loop = backfilled(tally.histogram, cycle)
     told = f"The target stood still for about {still} s, and the closed loop waited with it"
-    for threshold in _percentiles(found, Status.PASS):
-        value = quantile(open_loop, (percent(threshold.aggregate) or 0) / 100)
+    for threshold in _latencies(found, Status.PASS):
+        value = aggregated(open_loop, threshold.aggregate)
         if clearly(threshold, value, holds=False):
             return [
                 Reason(
@@ -188,8 +189,11 @@ def _omitted(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Reason]
     planned = plan.rate * seconds
     if planned - sent <= _STRAY or sent < WHOLE * planned:  # the latter is said already: the rate was not kept
         return []
-    for threshold in _percentiles(found, Status.PASS):
-        share = (percent(threshold.aggregate) or 0) / 100 * planned / sent if sent else 1.0
+    for threshold in _latencies(found, Status.PASS):
+        asked = percent(threshold.aggregate)
+        if asked is None:
+            continue
+        share = asked / 100 * planned / sent if sent else 1.0
         if clearly(threshold, quantile(tally.histogram, min(1.0, share)), holds=False):
             return [
                 Reason(

@@ -10,6 +10,8 @@ import numpy as np
 from launchbook.load.buckets import BUCKETS, Counts
 from launchbook.load.tally import Tally
 
+_MOST = 20_000  # windows; more of them come from a stamp that is none
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -41,6 +43,7 @@ def cut(tally: Tally, size: int) -> Windows:
         return Windows(size, none, none, none, np.empty((0, BUCKETS), np.int64))
     base = math.ceil(tally.first / tally.width) * tally.width
     many = max(0, int((int(tally.second.keys[-1]) - base) // size))
+    many = 0 if many > _MOST else many
     grid = _placed(tally.grid.keys // BUCKETS * tally.width, base, size, many)
     table = np.bincount(
         grid[0] * BUCKETS + tally.grid.keys[grid[1]] % BUCKETS, tally.grid.values[grid[1]], many * BUCKETS

@@ -202,6 +202,8 @@ NOTHING = "From 300 s on nothing was sent for 30 s, and no answer was waited for
     [
         (STILL, "thresholds: {http_req_duration: ['p(99)<500']}\n", "INVALID", [f"{NOTHING}: sent all the same, 300 requests more would have made p(99) 23682 ms, which breaks http_req_duration: p(99)<500."]),
         (STILL, "thresholds: {http_req_failed: ['rate<0.01']}\n", "INVALID", [f"{NOTHING}: had the 300 requests that are missing failed, 4.76 % would have, which breaks http_req_failed: rate<0.01."]),
+        (STILL, "thresholds: {http_req_duration: ['min<500']}\n", "PASS", [f"{NOTHING}; requests sent all the same would have kept every threshold."]),
+        (STILL, "thresholds: {http_req_duration: ['avg<500']}\n", "INVALID", [f"{NOTHING}: sent all the same, 300 requests more would have made avg 7"]),
         (STILL, KEEPS, "PASS", [f"{NOTHING}; requests sent all the same would have kept every threshold."]),
         (HANGS, "thresholds: {http_req_duration: ['p(99)<500']}\n", "INVALID", ["From 301 s on nothing was sent for 29 s, while answers were waited for, after 10 requests/s, which nothing in the load explains: sent all the same, 290 requests more would have made p(99) 23919 ms, which breaks http_req_duration: p(99)<500."]),
         ([*STILL, *(point("vus", n, 0 if 300 <= n < 330 else 5) for n in range(630))], "thresholds: {http_req_duration: ['p(99)<500']}\n", "PASS", []),

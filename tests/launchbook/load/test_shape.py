@@ -167,6 +167,37 @@ def test_a_clock_that_ran_back_makes_no_rate(by: float, said: list[str]) -> None
     assert [r.message for r in doubts.clock(Tally.of(frame), None)] == said
 
 
+@pytest.mark.parametrize(
+    ("frame", "asked", "expected"),
+    [
+        (samples(600, ms=lambda s, ms: np.where((s >= 240) & (s < 300), 20 * ms, ms)), "avg<200", "http_req_duration: avg<200 holds over the whole, but breaks in 1 of 10 windows of 60 s; the worst begins at 240 s with 8"),
+        (samples(600), "avg<200", None),
+        (stall(30, 36), "avg<500", "The target stood still for about 6 s, and the closed loop waited with it: an open loop with a request each 140 ms and VU would have seen avg = "),
+        (stall(30, 36), "avg<5000", None),
+        (stall(30, 36), "max<9000", None),
+        (samples(150, failed=lambda s: np.arange(len(s)) % 2 == 0, ms=lambda s, ms: np.where(np.arange(len(s)) % 2 == 0, 1.0, ms)), "avg<30", "http_req_duration: avg<30 holds only because errors are quick: avg of the successful requests is 41"),
+    ],
+)  # fmt: skip
+def test_an_average_hides_as_much_as_a_percentile(frame: pd.DataFrame, asked: str, expected: str | None) -> None:
+    """It is looked at in each minute, without quick errors, and with what a stall left out."""
+    found = [
+        m
+        for makes, id, m in told(frame, asked={"http_req_duration": [asked], "http_req_failed": ["rate<0.9"]})
+        if makes != "NOTE"
+    ]
+    assert len(found) == (expected is not None), found
+    assert not expected or found[0].startswith(expected), found
+
+
+def test_a_stamp_from_another_age_does_not_fill_the_memory() -> None:
+    """0 where a program had no clock yet: half a million windows would be 8 GiB."""
+    frame = samples(60)
+    frame.loc[600, "start"] = 0.0
+    assert ("INVALID", "clock", "The clock ran back by 1700000003 s.") in told(
+        frame, None, {"http_req_duration": ["p(95)<500"]}
+    )
+
+
 @pytest.mark.parametrize("by", ["start", "ended", "second"])
 def test_rows_in_any_order_that_an_engine_writes_are_no_clock_that_ran_back(by: str) -> None:
     """As sent, as answered, and by whole seconds, in which k6 may have stamped them; some answers take 40 s."""
