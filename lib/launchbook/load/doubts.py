@@ -19,10 +19,12 @@ _BUSY = 0.9  # of its CPU limit (or of one core, which is all that one Python pr
 _LATE = 0.1  # s, by which the generator's own clock may wake late in its worst seconds
 NEAR_LIMIT = "generator-near-limit"
 WHOLE = 0.95  # of the planned time, and of an open loop's planned rate
+_SLEPT = 2.0  # s, by which it may wake late once
 _SEEN = 0.8  # of the measured seconds, in which the generator must have told of itself
 _BACK = 2.0  # s, by which rows may be out of order: k6 may round to whole seconds, and writes once a second
 _JUMP = 2.0  # s, by which the generator's clock may have moved further than ours
 _QUEUED = 5.0  # ms, that a request may wait for a connection
+_MOST = 0.5  # of the requests
 _KEPT_BUSY = 0.9  # of what the VUs could send at the latency they met: they were busy all the time
 
 
@@ -60,6 +62,9 @@ def _busy(sender: Sender) -> list[Reason]:
                 "waiting.",
             )
         ]
+    if sender.slept > _SLEPT:
+        slept = f"The generator's own clock once woke {sender.slept:.1f} s late: it stood still"
+        return [Reason("generator-saturated", f"{slept}, and what waited meanwhile is no answer of the target's.")]
     if busy >= _NEAR:
         near = f"The generator used {100 * busy:.0f} % of its {sender.cores:g} cores in its busiest seconds"
         return [Reason(NEAR_LIMIT, f"{near}; up to {100 * _NEAR:.0f} % it surely has room.", "NOTE")]
@@ -178,9 +183,16 @@ def queued(waited: float, took: float) -> list[Reason]:
 
 def no_success(count: int, failed: float, thresholds: Sequence[Threshold]) -> list[Reason]:
     """A target that refuses everything answers fast; unless a threshold asks for errors, nothing else would tell."""
-    if not count or failed < count or any(t.metric == "http_req_failed" and not bounds.empty(t) for t in thresholds):
+    if (
+        not failed
+        or failed < _MOST * count
+        or any(t.metric == "http_req_failed" and not bounds.empty(t) for t in thresholds)
+    ):
         return []
-    return [Reason("no-success", f"None of the {count} requests succeeded, so rate and latency say nothing of it.")]
+    if failed >= count:
+        return [Reason("no-success", f"None of the {count} requests succeeded, so rate and latency say nothing of it.")]
+    said = f"{failed:.0f} of {count} requests failed, so rate and latency say little of it."
+    return [Reason("no-success", said)]
 
 
 def too_few(count: int, thresholds: Sequence[Threshold]) -> list[Reason]:

@@ -95,7 +95,7 @@ class Result:
         return Sender(
             self.complete, self.problem, last - first if self.window != (0.0, 0.0) else None, self.cores, len(seen),
             _busiest(seen["cpu"]) if len(seen) else 0.0, float(np.percentile(seen["lag"], 90)) if len(seen) else 0.0,
-            self.floor, tuple(self.reasons),
+            self.floor, tuple(self.reasons), float(seen["lag"].max()) if len(seen) else 0.0,
         )  # fmt: skip
 
     def take(self, engine: Engine) -> None:

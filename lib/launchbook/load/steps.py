@@ -60,7 +60,7 @@ def evaluate(run: Run, result: Result) -> Judged:
     pods = run.read("load/pods.parquet")
     reasons = [
         *judge.reasons(tally, asked, thresholds, found, result.sender), *limits.saw(whole, tally, found, pods),
-        *unasked.names(tally),
+        *unasked.errors(tally.count, tally.failed, thresholds), *unasked.names(tally),
     ]  # fmt: skip
     outcome = judge.outcome(tally.count, reasons, found)
     trends, slopes = trend(tally, TRENDS), soak.slopes(tally, pods, load.soak.shortest)

@@ -50,7 +50,8 @@ class Sender:
     complete: whether it came to its end; problem: why it did not, or why samples are missing; elapsed: s that passed
     while it sent, by a clock that can't jump; cores: how many it can use; seen: in how many seconds it told of itself;
     cpu: cores that it used in its busiest tenth of seconds, or in most of a minute; lag: s by which its clock woke late in
-    its worst tenth of seconds; floor: its own latency, see floor.Floor; reasons: what it says itself against its samples
+    its worst tenth of seconds; floor: its own latency, see floor.Floor; reasons: what it says itself against its samples;
+    slept: s by which its clock woke late at most
     """
 
     complete: bool = True
@@ -62,6 +63,7 @@ class Sender:
     lag: float = 0.0
     floor: Mapping[str, float] | None = None
     reasons: tuple[Reason, ...] = ()
+    slept: float = 0.0
 
 
 @dataclass(frozen=True)

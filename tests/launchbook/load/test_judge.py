@@ -133,6 +133,22 @@ def test_a_target_that_refuses_everything_does_not_pass_for_being_fast() -> None
     assert (outcome, [r.id for r in told]) == ("INVALID", ["no-success", "no-minutes"])
 
 
+@pytest.mark.parametrize(
+    ("failed", "outcome", "said"),
+    [
+        (8900, "INVALID", ["8900 of 9000 requests failed, so rate and latency say little of it."]),
+        (4500, "INVALID", ["4500 of 9000 requests failed, so rate and latency say little of it."]),
+        (4000, "PASS", []),
+        (0, "PASS", []),
+    ],
+)
+def test_errors_that_no_threshold_bounds(failed: int, outcome: str, said: list[str]) -> None:
+    """Half of them are no load that was answered."""
+    asked = parse({"http_req_duration": ["p(95)<500"], "http_reqs": ["rate>=100"]})
+    found, told = reasons(samples(9000, failed=failed), asked=asked)
+    assert (found, [r.message for r in told if r.id != "no-minutes"]) == (outcome, said)
+
+
 def test_an_open_loop_that_fell_behind_is_invalid() -> None:
     """It no longer sees how slow the target is."""
     assert judged(samples(9000), plan=Plan(50, 0.0, 60.0, rate=500.0)) == ("INVALID", ["rate-not-kept"])
@@ -177,6 +193,21 @@ def test_a_generator_that_was_busy_for_a_part_of_the_time(told: pd.DataFrame, ou
     found, given = reasons(samples(9000), health=told)
     assert (found, [r.message for r in given if r.id != "no-minutes"]) == (outcome, said)
     assert Result("locust", health=seconds((1.0, 2), (0.3, 13))).sender.cpu == 0.3
+
+
+@pytest.mark.parametrize(
+    ("late", "outcome", "said"),
+    [
+        (50.0, "INVALID", ["The generator's own clock once woke 50.0 s late: it stood still, and what waited meanwhile is no answer of the target's."]),
+        (2.5, "INVALID", ["The generator's own clock once woke 2.5 s late: it stood still, and what waited meanwhile is no answer of the target's."]),
+        (1.5, "PASS", []),
+    ],
+)  # fmt: skip
+def test_a_generator_that_stood_still_is_not_the_target(late: float, outcome: str, said: list[str]) -> None:
+    """Once is in no tenth of the seconds, and yet every request under way then took that long."""
+    told = health().assign(lag=[0.01] * 59 + [late])
+    found, given = reasons(samples(9000), health=told)
+    assert (found, [r.message for r in given if r.id != "no-minutes"]) == (outcome, said)
 
 
 @pytest.mark.parametrize(
