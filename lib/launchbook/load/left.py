@@ -16,9 +16,12 @@ from launchbook.load.terms import Reason
 
 
 class Left(Samples):
-    """doubts: what an engine says against its samples, known once all of them were read."""
+    """doubts: what an engine says against its samples, known once all of them were read; wrote: how many it says that it
+    wrote, None where it doesn't.
+    """
 
     doubts: list[Reason]
+    wrote: int | None = None
 
 
 class OwnFiles(Left):
@@ -32,8 +35,9 @@ class OwnFiles(Left):
         self.doubts = []
 
     def frames(self, columns: Sequence[str] = ALL) -> Iterator[pd.DataFrame]:
-        tables = [OwnRows(Stream(path, whole=True)) for path in self._paths]
+        tables, count = [OwnRows(Stream(path, whole=True)) for path in self._paths], 0
         for part in in_order([_checked(path, table) for path, table in zip(self._paths, tables, strict=True)]):
+            count += len(part)
             yield chosen(part, columns)
         if not any(table.lines.names for table in tables):
             raise BadSamples("the generator left no samples")
@@ -43,6 +47,9 @@ class OwnFiles(Left):
             self.doubts.append(Reason("truncated", said))
         if broken := sum(table.lines.broken for table in tables):
             self.doubts.append(Reason("truncated", f"{broken} lines of the generator's samples can't be read."))
+        elif self.wrote is not None and count != self.wrote:
+            said = f"The generator wrote {self.wrote} requests, and {count} of them are here."
+            self.doubts.append(Reason("truncated", said))
 
 
 def _checked(path: Path, table: OwnRows) -> Iterator[pd.DataFrame]:

@@ -62,6 +62,7 @@ class Result:
     usage: Usage | None = None
     folder: str = "load"
     kept: Kept | None = None
+    _wrote: int | None = None
     _tallies: dict[float, tuple[Tally, Tally]] = field(default_factory=dict)
 
     def hear(self, engine: Engine, told: Told, started: float) -> None:
@@ -75,6 +76,8 @@ class Result:
             columns=["worker", *HEALTH]
         )
         self.processes["worker"] = self.processes["worker"].astype(str)
+        counts = {line["worker"]: int(line["count"]) for line in told.lines if line.get("whole") and "count" in line}
+        self._wrote = sum(counts.values()) if counts and not engine.lost(told.lines) else None
 
     def fail(self, *why: str) -> None:
         """Adds sentences to `problem`; empty ones are left out."""
@@ -105,6 +108,7 @@ class Result:
         """
         assert self.kept is not None
         left, path = engine.left(self.kept.folder), self.kept.folder / "samples.parquet"
+        left.wrote = self._wrote
 
         def about() -> About:
             self.reasons = left.doubts

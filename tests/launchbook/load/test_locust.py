@@ -73,6 +73,19 @@ def test_samples_of_a_lost_process_are_missed(tmp_path: Path) -> None:
         engine(cpu="2").left(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("wrote", "said"),
+    [(2, []), (None, []), (3, ["The generator wrote 3 requests, and 2 of them are here."])],
+)
+def test_a_file_that_ends_early_is_held_against_what_was_written(tmp_path: Path, wrote: int | None, said: Any) -> None:
+    """A gzip stream that is cut off reads like a shorter one."""
+    (tmp_path / "samples-0.csv.gz").write_bytes(packed("1.0,1.0,a,200,0,\n", "2.0,1.0,a,200,0,\n"))
+    left = engine().left(tmp_path)
+    left.wrote = wrote
+    assert len(left.whole()) == 2
+    assert [one.message for one in left.doubts] == said
+
+
 HEAD = "start,ms,name,status,failed,error\n"
 
 

@@ -30,6 +30,7 @@ from launchbook.load.samples import COLUMNS
 from launchbook.load.steps import evaluate
 from launchbook.load.tally import Tally
 from launchbook.load.terms import Plan
+from launchbook.load.told import Told
 from launchbook.load.verdict import command
 from launchbook.parameters import Load
 
@@ -131,7 +132,14 @@ def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def measured(
-    folder: Path, *, warm: float = 1.0, slow: float = 1.0, cpu: float = 0.4, seconds: int = 70, **changed: Any
+    folder: Path,
+    *,
+    warm: float = 1.0,
+    slow: float = 1.0,
+    cpu: float = 0.4,
+    seconds: int = 70,
+    told: Told | None = None,
+    **changed: Any,
 ) -> Any:
     """(run, result) of 100 requests/s of about 20 ms, 10 s of them warm-up that is `warm` times slower."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -150,6 +158,8 @@ def measured(
     for name, value in changed.items():
         setattr(result, name, value)
     engine = Locust(load, "http://api.ns.svc")
+    if told:
+        result.hear(engine, told, 0.0)
     result.kept = Kept(folder, engine.outputs)
     result.kept.append("samples-0.csv.gz", gzip.compress(("start,ms,name,status,failed,error\n" + lines).encode()))
     result.take(engine)
@@ -202,6 +212,15 @@ def test_files_of_several_runs_leave_each_ones_warm_up_out(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_what_the_generator_wrote_and_is_not_here_makes_the_result_invalid(tmp_path: Path) -> None:
+    """Its last word is how many requests each process wrote."""
+    told = Told(lines=[{"worker": 0, "whole": True, "count": 7001}])
+    _, result = measured(tmp_path / "a", told=told)
+    assert [r.message for r in result.reasons] == ["The generator wrote 7001 requests, and 7000 of them are here."]
+    told.lines[0]["count"] = 7000
+    assert measured(tmp_path / "b", told=told)[1].reasons == []
+
+
 def test_samples_that_can_not_be_written_as_parquet_are_judged_all_the_same(tmp_path: Path) -> None:
     """On a disk that the generator's own files have filled: they stay, and the result says why it can't be believed."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=72k", "none", tmp_path], check=True)
