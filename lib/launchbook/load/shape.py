@@ -10,6 +10,7 @@ from launchbook.load import intervals
 from launchbook.load.buckets import RELATIVE_ERROR, average, backfilled, edges, quantile
 from launchbook.load.doubts import WHOLE
 from launchbook.load.figures import Figure, aggregated, per_second, percent, sending, trend, unsent
+from launchbook.load.partly import waits
 from launchbook.load.tally import Tally
 from launchbook.load.terms import Finding, Plan, Reason, amount
 from launchbook.load.windows import Windows, cut, last
@@ -164,10 +165,16 @@ def _stood_still(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Rea
     usual = float(np.median(sent))
     cycle = 1000 * plan.think_time + quantile(tally.histogram, 0.5)
     still = int((sent < _STILL * usual).sum())
-    if usual < 1 / _STILL or not still or tally.high < 10 * cycle:
+    if usual < 1 / _STILL or tally.high < 10 * cycle:
         return []
-    open_loop = backfilled(tally.histogram, cycle)
-    told = f"The target stood still for about {still} s, and the closed loop waited with it"
+    if still:
+        told = f"The target stood still for about {still} s, and the closed loop waited with it"
+        open_loop = backfilled(tally.histogram, cycle)
+    elif found_waits := waits(tally, plan.vus, cycle):
+        seconds, many, open_loop = found_waits
+        told = f"For about {seconds} s up to {many} of {plan.vus:g} users waited for one answer each and sent nothing meanwhile"
+    else:
+        return []
     for threshold in _latencies(found, Status.PASS):
         value = aggregated(open_loop, threshold.aggregate)
         if clearly(threshold, value, holds=False):
@@ -178,6 +185,8 @@ def _stood_still(tally: Tally, plan: Plan, found: Sequence[Finding]) -> list[Rea
                     f"{value:.0f} ms, which breaks {threshold.expression}.",
                 )
             ]
+    if not still:
+        return []
     return [Reason("stall", f"{told}; an open loop would have kept every threshold all the same.", "NOTE")]
 
 

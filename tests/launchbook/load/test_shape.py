@@ -70,6 +70,44 @@ def slower_at_the_end(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 LAST = "http_req_duration: p(95)<500 holds over the whole, but breaks in 1 of 5 windows of 60 s; the worst"
+
+
+def half_hung(seconds: float, users: int = 50, ms: float = 20.0, slow: float = 0.0) -> pd.DataFrame:
+    """50 users with 0.1 s think time, of whom the first half waits for one answer from 100 s on; slow: the share of
+    requests that always take 1.3 s."""
+    rows, random = [], np.random.default_rng(5)
+    for user in range(users):
+        at = user / users * 0.12
+        while at < 300:
+            took = 1300.0 if random.random() < slow else ms * random.uniform(0.8, 1.2)
+            if 100 <= at < 100.2 and user < users / 2:
+                took = max(took, 1000 * seconds)
+            rows.append((1.7e9 + at, took))
+            at += took / 1000 + 0.1
+    frame = pd.DataFrame(rows, columns=["start", "ms"])
+    return frame.assign(failed=False, ended=frame["start"] + frame["ms"] / 1000).sort_values("ended", ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    ("frame", "asked", "expected"),
+    [
+        (half_hung(20), "p(99)<500", [("INVALID", "For about 18 s up to 25 of 50 users waited for one answer each and sent nothing meanwhile: an open loop with a request each 120 ms and VU would have seen p(99) = ")]),
+        (half_hung(20), "p(95)<500", []),
+        (half_hung(2), "p(99)<500", []),
+        (half_hung(0), "p(99)<500", []),
+        (half_hung(0, slow=0.009), "p(99)<500", []),
+        (half_hung(0, slow=0.04), "p(95)<500", []),
+    ],
+    ids=["a half hangs", "too few for p(95)", "too short", "healthy", "some are always slow", "many are always slow"],
+)  # fmt: skip
+def test_a_part_of_the_users_that_waited(frame: pd.DataFrame, asked: str, expected: Any) -> None:
+    """One of two replicas that hangs for 20 s: 25 slow answers of 120,000, which an open loop would have seen 4000 of."""
+    found = told(frame, CLOSED, {"http_req_duration": [asked]})
+    assert [(makes, id) for makes, id, _ in found] == [(makes, "coordinated-omission") for makes, _ in expected]
+    for (_, _, said), (_, message) in zip(found, expected, strict=True):
+        assert said.startswith(message), said
+
+
 MINUTE = (
     "http_req_duration: p(95)<500 holds over the whole, but breaks in 1 of 30 windows of 60 s; the worst begins at 600 s "
     "with 1322.0 ms."
