@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from launchbook import bounds
-from launchbook.load import intervals, silence
+from launchbook.load import health, intervals, silence
 from launchbook.load.buckets import quantile
 from launchbook.load.figures import percent, sending
 from launchbook.load.tally import Tally
@@ -14,13 +14,7 @@ from launchbook.load.terms import Finding, Plan, Reason, Sender
 from launchbook.thresholds import Threshold
 from launchbook.words import Status
 
-_NEAR = 0.8  # of its CPU: up to there it has room, says k6 of itself; what comes after is said, and spoils nothing yet
-_BUSY = 0.9  # of its CPU limit (or of one core, which is all that one Python process can use)
-_LATE = 0.1  # s, by which the generator's own clock may wake late in its worst seconds
-NEAR_LIMIT = "generator-near-limit"
 WHOLE = 0.95  # of the planned time, and of an open loop's planned rate
-_SLEPT = 2.0  # s, by which it may wake late once
-_SEEN = 0.8  # of the measured seconds, in which the generator must have told of itself
 _BACK = 2.0  # s, by which rows may be out of order: k6 may round to whole seconds, and writes once a second
 _JUMP = 2.0  # s, by which the generator's clock may have moved further than ours
 _QUEUED = 5.0  # ms, that a request may wait for a connection
@@ -33,42 +27,8 @@ def of_sender(sender: Sender, tally: Tally) -> list[Reason]:
     lost = [Reason("truncated", sender.problem or "The generator did not come to its end.")]
     return [
         *(lost if sender.problem or not sender.complete else ()), *clock(tally, sender.elapsed),
-        *_health(sender, tally.seconds), *sender.reasons,
+        *health.doubts(sender, tally.seconds), *sender.reasons,
     ]  # fmt: skip
-
-
-def _health(sender: Sender, seconds: float) -> list[Reason]:
-    if not sender.seen or sender.seen < _SEEN * seconds:
-        unseen = f"The generator's own health was measured in {sender.seen} of {seconds:.0f} s."
-        return [Reason("generator-unseen", unseen), *(_busy(sender) if sender.seen else ())]
-    return _busy(sender)
-
-
-def _busy(sender: Sender) -> list[Reason]:
-    busy = sender.cpu / sender.cores
-    if busy >= _BUSY:
-        return [
-            Reason(
-                "generator-saturated",
-                f"The generator used {100 * busy:.0f} % of its {sender.cores:g} cores in its busiest seconds: the figures are "
-                "its own, not the target's.",
-            )
-        ]
-    if sender.lag > _LATE:
-        return [
-            Reason(
-                "generator-saturated",
-                f"The generator's own clock woke {1000 * sender.lag:.0f} ms late in its slowest seconds, so it was kept "
-                "waiting.",
-            )
-        ]
-    if sender.slept > _SLEPT:
-        slept = f"The generator's own clock once woke {sender.slept:.1f} s late: it stood still"
-        return [Reason("generator-saturated", f"{slept}, and what waited meanwhile is no answer of the target's.")]
-    if busy >= _NEAR:
-        near = f"The generator used {100 * busy:.0f} % of its {sender.cores:g} cores in its busiest seconds"
-        return [Reason(NEAR_LIMIT, f"{near}; up to {100 * _NEAR:.0f} % it surely has room.", "NOTE")]
-    return []
 
 
 def of_samples(tally: Tally, plan: Plan | None, thresholds: Sequence[Threshold]) -> list[Reason]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook import bounds
-from launchbook.load import doubts, floor, pauses, shape
+from launchbook.load import doubts, floor, health, pauses, shape
 from launchbook.load.figures import figures, trend
 from launchbook.load.soak import LONG, Slope, lasting
 from launchbook.load.tally import Tally
@@ -95,7 +95,7 @@ def validity(result: Outcome, reasons: Sequence[Reason], count: int, problem: st
     if result == "INVALID":
         because = f"INVALID: {' '.join(r.message for r in reasons if r.makes == 'INVALID')}"
         return Check("B.validity", "load", Status.UNKNOWN, f"{count} samples", expected, because, evidence)
-    near = any(r.id == doubts.NEAR_LIMIT for r in reasons)
+    near = any(r.id == health.NEAR_LIMIT for r in reasons)
     room = "The generator came near its limit" if near else "The generator had room to spare"
     because = f"{room}, the run is whole, and the samples carry every percentile asked for.{notes}"
     return Check("B.validity", "load", Status.PASS, f"{count} samples", expected, because, evidence)
