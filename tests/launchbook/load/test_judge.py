@@ -133,22 +133,6 @@ def test_a_target_that_refuses_everything_does_not_pass_for_being_fast() -> None
     assert (outcome, [r.id for r in told]) == ("INVALID", ["no-success", "no-minutes"])
 
 
-@pytest.mark.parametrize(
-    ("failed", "outcome", "said"),
-    [
-        (8900, "INVALID", ["8900 of 9000 requests failed, so rate and latency say little of it."]),
-        (4500, "INVALID", ["4500 of 9000 requests failed, so rate and latency say little of it."]),
-        (4000, "PASS", []),
-        (0, "PASS", []),
-    ],
-)
-def test_errors_that_no_threshold_bounds(failed: int, outcome: str, said: list[str]) -> None:
-    """Half of them are no load that was answered."""
-    asked = parse({"http_req_duration": ["p(95)<500"], "http_reqs": ["rate>=100"]})
-    found, told = reasons(samples(9000, failed=failed), asked=asked)
-    assert (found, [r.message for r in told if r.id != "no-minutes"]) == (outcome, said)
-
-
 def test_an_open_loop_that_fell_behind_is_invalid() -> None:
     """It no longer sees how slow the target is."""
     assert judged(samples(9000), plan=Plan(50, 0.0, 60.0, rate=500.0)) == ("INVALID", ["rate-not-kept"])
