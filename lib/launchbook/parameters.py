@@ -85,7 +85,7 @@ class Manifests(Model):
 
 
 class Source(Model):
-    """Where a connection starts: a pod with these labels in this namespace."""
+    """Where a connection starts: a pod with these labels in this namespace; without labels, whatever pod there may be."""
 
     namespace: str
     labels: dict[str, str] = {}

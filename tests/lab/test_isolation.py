@@ -144,6 +144,38 @@ def test_what_an_ip_block_opens_between_pods_is_unknown(prepare: Prepare, plante
     assert "kgents-triad/by-address ingress[0]" in unknown.because
 
 
+BY_LABEL = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: monitoring, namespace: kgents-triad}
+spec:
+  podSelector: {matchLabels: {app.kubernetes.io/name: redis}}
+  ingress:
+    - from: [{namespaceSelector: {}, podSelector: {matchLabels: {app: monitoring}}}]
+      ports: [{port: 6379}]
+"""
+
+
+def test_a_label_that_anybody_may_set_is_no_closed_edge(prepare: Prepare, planted: Any) -> None:
+    """No pod wears it and every probe is blocked, yet one that wore it would pass; who is declared open is no stranger."""
+    anybody = edge({"namespace": "default"}, "kgents-triad", "redis", 6379, "closed")
+    others = edge({"namespace": "kgents-triad"}, "kgents-agents", "nats", 4222, "closed")
+    api = edge(API, "kgents-agents", "nats", 4222, "open")
+    edges = [anybody, REDIS_OPEN, others, api]
+    before = judged(prepare(edges))
+    planted(BY_LABEL)
+    after = judged(prepare(edges))
+    assert {check.status for check in before.values()} == {Status.PASS}
+    failed = after.pop("default -> kgents-triad/redis:6379")
+    assert (failed.status, failed.measured) == (Status.FAIL, "policies: open to a label, probes: closed")
+    assert failed.because.startswith("Blocked from redis-")
+    assert (
+        "any pod of namespace default with the label app=monitoring is admitted "
+        "by NetworkPolicy kgents-triad/monitoring ingress[0]"
+    ) in failed.because
+    assert {check.status for check in after.values()} == {Status.PASS}
+
+
 def test_other_policies_are_seen_and_leave_it_to_the_probes(prepare: Prepare, planted: Any) -> None:
     """Calico's own kind is there: nothing is computed, and the check says so."""
     planted(GLOBAL)

@@ -50,11 +50,12 @@ def observed(
     return {"problem": None, "edges": {edge("open").name: seen}}
 
 
-def computed(*allowed: bool | None, unsure: str = "") -> pd.DataFrame:
+def computed(*allowed: bool | None, unsure: str = "", labelled: bool | None = False, labels: str = "") -> pd.DataFrame:
     rows = [
-        [edge("open").name, f"x-{n}", "TCP", 80, one, "ingress: denied by d/p", unsure] for n, one in enumerate(allowed)
+        [edge("open").name, f"x-{n}", "TCP", 80, one, "ingress: denied by d/p", unsure, labelled, labels]
+        for n, one in enumerate(allowed)
     ]
-    return pd.DataFrame(rows, columns=COMPUTED).astype({"allowed": "boolean"})
+    return pd.DataFrame(rows, columns=COMPUTED).astype({"allowed": "boolean", "labelled": "boolean"})
 
 
 OPEN, BLOCKED = target(["ALLOWED"]), target(["DROPPED"] * 3)
@@ -73,7 +74,7 @@ def field(sources: int, destinations: int) -> tuple[list[Edge], pd.DataFrame, di
         )
         allowed = None if n == 5 else shut if n == 7 else not shut
         edges.append(one)
-        rows.append([one.name, "x-0", "TCP", 6379, allowed, "ingress: denied by d/p", ""])
+        rows.append([one.name, "x-0", "TCP", 6379, allowed, "ingress: denied by d/p", "", False, ""])
         seen[one.name] = observed(BLOCKED if shut else OPEN)["edges"][edge("open").name]
-    frame = pd.DataFrame(rows, columns=COMPUTED).astype({"allowed": "boolean"})
+    frame = pd.DataFrame(rows, columns=COMPUTED).astype({"allowed": "boolean", "labelled": "boolean"})
     return edges, frame, {"problem": None, "edges": seen}

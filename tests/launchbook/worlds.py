@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from hypothesis import strategies as st
@@ -27,6 +28,11 @@ def _selector(key: str, values: tuple[str, ...]) -> st.SearchStrategy[Any]:
 
 
 PODS_BY = st.one_of(_selector("app", ("x", "y")), _selector("tier", ("front",)))
+# Every set of labels that these can tell apart; `any` is a value that none names.
+LABELS = [
+    {key: value for key, value in (("app", app), ("tier", tier)) if value}
+    for app, tier in itertools.product((None, "x", "y", "any"), (None, "front", "any"))
+]
 NAMESPACES_BY = st.one_of(_selector("team", ("x", "y")), _selector("kubernetes.io/metadata.name", ("a", "b")))
 BLOCKS = st.sampled_from(
     [

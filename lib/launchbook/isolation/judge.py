@@ -9,14 +9,13 @@ import pandas as pd
 
 from launchbook.counted import some
 from launchbook.isolation import coverage
+from launchbook.isolation.layers import by_labels, fault, layer
 from launchbook.isolation.mistaken import mistaken
 from launchbook.isolation.reach import Pod
 from launchbook.isolation.reality import NOT_REACHED, reality_of, sentence
 from launchbook.words import Check, Status
 
 _SHOWN = 5  # findings that a sentence lists
-# What the policies say, and what was seen: more was open than they open.
-_LEAKS = {("closed", "open"), ("closed", "mixed"), ("mixed", "open")}
 _HELD = {True: "survived", False: "cut", None: "not seen"}
 
 
@@ -123,7 +122,8 @@ def edges(
 
     declared: parameters.Edge (name, expect); computed, observed, canary: as compute(), probe() and enforcement() give
     them. What was seen open is open whatever the canary says; a block means something only where the canary passed on
-    every node; and what hangs on a pod's address is UNKNOWN, since the pod that takes its place has another.
+    every node; and what hangs on a pod's address is UNKNOWN, since the pod that takes its place has another. Closed from
+    a namespace means from every pod that may be created there, whatever labels it wears, but those declared open.
     """
     evidence = ("evidence/isolation/observed.json", "evidence/isolation/computed.parquet")
     if not declared:
@@ -152,16 +152,22 @@ def _edge(
     reality, why = reality_of(edge, observed)
     why = sentence(why)
 
+    labelled, labels = by_labels(rows)
+
     def say(status: Status, because: str = "") -> Check:
-        measured = f"policies: {policies or 'unknown'}, probes: {reality or 'inconclusive'}"
+        said = "open to a label" if labelled else policies or "unknown"
+        measured = f"policies: {said}, probes: {reality or 'inconclusive'}"
         return Check("A.isolation", edge.name, status, measured, edge.expect, f"{why} {because}".strip(), evidence)
 
     if reality is None:
         contrary = policies is not None and policies != edge.expect
-        return say(Status.UNKNOWN, f"The policies say {policies} ({rule}), which is not what is declared." * contrary)
+        told = f"The policies say {policies} ({rule}), which is not what is declared." if contrary else labels
+        return say(Status.UNKNOWN, told)
     if reality != edge.expect:
         proved = reality == "closed" and not why.startswith(NOT_REACHED)
-        return say(Status.FAIL, _fault(edge.expect, policies, reality, rule, proved=proved))
+        return say(Status.FAIL, fault(edge.expect, policies, reality, rule, proved=proved))
+    if labels:
+        return say(Status.FAIL if labelled else Status.UNKNOWN, labels)
     if edge.expect == "closed" and not enforced:
         return say(Status.UNKNOWN, "But the network plugin was not seen to enforce policies on every node.")
     if "node" in set(rows["unsure"]):
@@ -186,25 +192,6 @@ def _edge(
     else:
         accident = "so something beside them blocks, and the policy is wrong or the expectation is"
     return say(Status.UNKNOWN, f"As declared, but not by the policies: they say {policies} ({rule}), {accident}.")
-
-
-def _fault(expect: str, policies: str | None, reality: str, rule: str, *, proved: bool) -> str:
-    """Which of the three is wrong, as far as it is known, where the probes contradict the declaration.
-
-    proved: whether all of it was blocked, held against its controls; else a destination may be down.
-    """
-    if policies is None:
-        return f"What the policies say can't be told ({rule}), so nor can whether they or their enforcement are wrong."
-    if policies == reality:
-        return f"The expectation is wrong or the policy is: the policies say {policies} too ({rule}). Mend the one or the other."
-    if policies != expect:
-        besides = "the enforcement is too" if (policies, reality) in _LEAKS else "something beside it may block"
-        return f"The expectation is wrong or the policy is, and {besides}: the policies say {policies} ({rule})."
-    if expect == "closed":
-        return f"The enforcement is wrong: the policies say closed ({rule}), and the network does not do it."
-    if proved:
-        return f"The enforcement is wrong, or something beside the policies blocks: they say open ({rule})."
-    return f"A destination may be down, or something beside the policies blocks: they say open ({rule})."
 
 
 def landscape(found: Mapping[str, Any]) -> list[Check]:
@@ -250,12 +237,3 @@ def _listed(lines: Sequence[str]) -> str:
 def _pod(item: Mapping[str, Any]) -> Pod:
     ports = tuple((name, protocol, number) for name, protocol, number in item["ports"])
     return Pod(item["name"], item["namespace"], item["labels"], ports, item["host_network"])
-
-
-def layer(rows: pd.DataFrame) -> str | None:
-    """`open`, `closed` or `mixed` for an edge's rows of `computed`; None where nothing can be said."""
-    if rows.empty or rows["allowed"].isna().any():
-        return None
-    if rows["allowed"].all():
-        return "open"
-    return "mixed" if rows["allowed"].any() else "closed"

@@ -17,7 +17,7 @@ import pandas as pd
 from launchbook.errors import ClusterError
 from launchbook.isolation.changes import LOOK, Changes
 from launchbook.isolation.connect import ALLOWED, Target
-from launchbook.isolation.judge import layer
+from launchbook.isolation.layers import layer
 from launchbook.isolation.observe import compute
 from launchbook.isolation.polling import await_blocks
 from launchbook.isolation.probers import Key, Probers, key_of

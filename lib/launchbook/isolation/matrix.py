@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from launchbook import display
 from launchbook.display import Chart, Html
-from launchbook.isolation.judge import layer
+from launchbook.isolation.layers import by_labels, layer
 from launchbook.isolation.reality import reality_of
 
 LAYERS = ("agreement", "declared", "computed", "observed")
@@ -35,9 +35,11 @@ def three(edges: Sequence[Any], computed: pd.DataFrame, observed: Mapping[str, A
         source, _, destination = edge.name.partition(" -> ")
         reality, seen = reality_of(edge, observed)
         mine = computed[computed["edge"] == edge.name]
-        words = [edge.expect, layer(mine) or "unknown", reality or "unknown"]
+        labelled, labels = by_labels(mine)
+        policies = "mixed" if labelled else "unknown" if labels else layer(mine) or "unknown"
+        words = [edge.expect, policies, reality or "unknown"]
         agreement = "unknown" if "unknown" in words else "agree" if len(set(words)) == 1 else "differ"
-        rule = "; ".join(dict.fromkeys(mine["because"])) or "nothing was computed"
+        rule = "; ".join(filter(None, dict.fromkeys([*mine["because"], *mine["labels"]]))) or "nothing was computed"
         rows.append([edge.name, source, destination, *words, agreement, rule, seen, _outcomes(edge.name, observed)])
     return pd.DataFrame(rows, columns=COLUMNS)
 

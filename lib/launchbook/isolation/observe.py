@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
 
 from launchbook.errors import ClusterError, MissingRight
+from launchbook.isolation.admitted import Admission, admissions
 from launchbook.isolation.beyond import beyond, told
 from launchbook.isolation.blocks import pod_networks
 from launchbook.isolation.reach import Pod, World, allows, reach
-from launchbook.isolation.targets import destinations, every_destination, pod_of
-from launchbook.parameters import Destination, Source
+from launchbook.isolation.targets import Behind, Behinds, destinations, every_destination, pod_of
+from launchbook.parameters import Destination, Edge, Source
 from launchbook.run import RUN_LABEL, Run
 from launchbook.selector import matches
 
 Object = dict[str, Any]
-COMPUTED = ["edge", "pod", "protocol", "port", "allowed", "because", "unsure"]
+COMPUTED = ["edge", "pod", "protocol", "port", "allowed", "because", "unsure", "labelled", "labels"]
 _POLICY = "networking.k8s.io/v1"
 _DNS = Destination(namespace="kube-system", service="kube-dns", port=53)  # its name in every distribution but a few
 
@@ -28,6 +29,8 @@ def compute(run: Run) -> pd.DataFrame:
 
     allowed: None where it can't be told; unsure then says by what: `node` where an end is on its node's network;
     `address` where it hangs on the address that a pod has; `others` where policies of other kinds have a say.
+    labelled: of an edge that is declared closed from a namespace, whether another pod of it passes by its labels, None
+    where it can't be told; labels: which, and by what rule. See admitted.admissions().
     Raises ClusterError where policies, pods or namespaces can't be read.
     """
     cluster = run.cluster
@@ -56,9 +59,16 @@ def compute(run: Run) -> pd.DataFrame:
             if allowed is None:
                 unsure = "node" if source.host_network or end.host_network else "address"
             because = f"{answer.because}; but {others}" if others else answer.because
+            by_labels: list[Any] = [False, ""]
+            if edge.expect == "closed" and not edge.source.labels and allowed is False:
+                declared = _declared(edge.source.namespace, one, edges, found)
+                by_labels = _labelled(
+                    admissions(here, edge.source.namespace, end, one.protocol, one.number, declared), others
+                )
             pod = one.item["metadata"]["name"]
-            rows.append([edge.name, pod, one.protocol, one.number, None if others else allowed, because, unsure])
-    frame = pd.DataFrame(rows, columns=COMPUTED).astype({"allowed": "boolean"})
+            layer = [None if others else allowed, because, unsure]
+            rows.append([edge.name, pod, one.protocol, one.number, *layer, *by_labels])
+    frame = pd.DataFrame(rows, columns=COMPUTED).astype({"allowed": "boolean", "labelled": "boolean"})
     run.evidence("isolation/computed.parquet", frame)
     return frame
 
@@ -87,6 +97,26 @@ def landscape(run: Run) -> dict[str, Any]:
         found = {"problem": f"Policies and pods could not be read: {error}", **empty}
     run.evidence("isolation/landscape.json", found)
     return found
+
+
+def _declared(
+    namespace: str, reached: Behind, edges: Sequence[Edge], found: Mapping[Destination, Behinds]
+) -> list[Mapping[str, str]]:
+    """The labels of the sources in a namespace that are declared open to one port of a pod, by whatever Service."""
+    return [
+        edge.source.labels
+        for edge in edges
+        if edge.expect == "open" and edge.source.namespace == namespace and reached in found[edge.destination][1]
+    ]
+
+
+def _labelled(admitted: Sequence[Admission], others: str) -> list[Any]:
+    """The columns labelled and labels. others: why policies of other kinds may yet keep them out, "" where there are none."""
+    if not admitted:
+        return [False, ""]
+    surest = None if others else admitted[0].allowed
+    because = "; ".join(one.because for one in admitted if others or one.allowed is surest)
+    return [surest, f"{because}; but {others}" if others else because]
 
 
 def source_of(given: Source, pods: Sequence[Object]) -> Pod:

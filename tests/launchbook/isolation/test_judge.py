@@ -266,3 +266,30 @@ def test_the_lag(found: Any, status: str, measured: str, because: str) -> None:
     """Measured where the run closed an edge, else not applicable; an edge that stays open is late."""
     [check] = judge.lags(found)
     assert (check.status, check.measured, check.because) == (Status(status), measured, because)
+
+
+SHUT = "Blocked from x-0, 3 times each, with the controls open before, meanwhile and after."
+WORN = "any pod of namespace s with the label app=x is admitted by NetworkPolicy d/p ingress[0]"
+WRONG = (
+    f"But a probe wears no label, and the policy is wrong: {WORN}. Let the rule name only namespaces whose pods may pass; "
+    "if such pods may, declare an edge that is open from them."
+)
+
+
+@pytest.mark.parametrize(
+    ("labelled", "unsure", "seen", "canary", "status", "measured", "because"),
+    [
+        (True, "", observed(BLOCKED), ENFORCED, "FAIL", "policies: open to a label, probes: closed", f"{SHUT} {WRONG}"),
+        (True, "", observed(BLOCKED), NOT_ENFORCED, "FAIL", "policies: open to a label, probes: closed", f"{SHUT} {WRONG}"),
+        (True, "", observed(problem="quota"), ENFORCED, "UNKNOWN", "policies: open to a label, probes: inconclusive", f"The probe pod could not be started: quota. {WRONG}"),
+        (None, "", observed(BLOCKED), ENFORCED, "UNKNOWN", "policies: closed, probes: closed", f"{SHUT} But a probe wears no label, and {WORN}."),
+        (None, "others", observed(BLOCKED), ENFORCED, "UNKNOWN", "policies: unknown, probes: closed", f"{SHUT} But a probe wears no label, and {WORN}."),
+    ],
+)  # fmt: skip
+def test_an_edge_that_a_label_opens(
+    labelled: bool | None, unsure: str, seen: Any, canary: Any, status: str, measured: str, because: str
+) -> None:
+    """The probes wear no such label, so what they saw says nothing of it: the policy alone is judged."""
+    rules = computed(*[None if unsure else False] * 2, unsure=unsure, labelled=labelled, labels=WORN)
+    [found] = judge.edges([edge("closed")], rules, seen, canary)
+    assert (found.status, found.measured, found.because) == (Status(status), measured, because)

@@ -30,9 +30,12 @@ SEEN = {"problem": None, "edges": {}}
 for _edge, _target in zip(EDGES, (BLOCKED, OPEN, BLOCKED, OPEN), strict=True):
     SEEN["edges"][_edge.name] = observed(_target)["edges"][edge("open").name]
 RULES = pd.DataFrame(
-    [[e.name, "x-0", "TCP", e.destination.port, allowed, RULE, ""] for e, allowed in zip(EDGES, ALLOWED, strict=True)],
+    [
+        [e.name, "x-0", "TCP", e.destination.port, allowed, RULE, "", False, ""]
+        for e, allowed in zip(EDGES, ALLOWED, strict=True)
+    ],
     columns=COMPUTED,
-).astype({"allowed": "boolean"})
+).astype({"allowed": "boolean", "labelled": "boolean"})
 
 
 def test_each_edge_in_three_layers() -> None:
@@ -46,6 +49,18 @@ def test_each_edge_in_three_layers() -> None:
         ["u", "d/x:80", "open", "unknown", "open", "unknown"],
     ]
     assert frame["outcomes"][0] == "x-0 (pod) 10.0.0.1:80/TCP: DROPPED, DROPPED, DROPPED"
+
+
+def test_what_a_label_opens_is_not_closed() -> None:
+    """A cell that said closed, and agreed, beside a check that fails would mislead."""
+    labels = "any pod of namespace s with the label app=x is admitted by NetworkPolicy d/p ingress[0]"
+    words = {}
+    for labelled in (True, None):
+        rules = RULES.assign(labelled=pd.array([labelled] * 4, "boolean"), labels=labels)
+        row = three(EDGES[:1], rules, SEEN).iloc[0]
+        words[labelled] = (row["computed"], row["agreement"])
+        assert row["rule"] == f"{RULE}; {labels}"
+    assert words == {True: ("mixed", "differ"), None: ("unknown", "unknown")}
 
 
 def test_the_heat_map_says_each_cell_in_words_and_why() -> None:
