@@ -133,14 +133,13 @@ def verify(
 
 @app.command()
 def compare(before: Folder, after: Folder) -> None:
-    """Say what changed from one run to another."""
-    from launchbook import seal
+    """Say what changed from one run to another, once both are found as they were sealed (exit 1 where one is not)."""
+    from launchbook.comparing import command
     from launchbook.folder import RunFolder
-    from launchbook.load.compared import compared
 
-    old, new = RunFolder.existing(before), RunFolder.existing(after)
-    lines = [*seal.compare(old, new), *compared(old, new)]
-    typer.echo("\n".join(lines) or "nothing changed: same verdict, same checks, same subject")
+    text, code = command(RunFolder.existing(before), RunFolder.existing(after))
+    typer.echo(text)
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""MANIFEST.json binds a run's files together; verify() finds what differs; compare() says what changed between runs."""
+"""MANIFEST.json binds a run's files together; verify() finds what differs."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def hold(folder: RunFolder, noted: str | None = None) -> Held:
     noted: the SHA-256 of MANIFEST.json as it was noted elsewhere. Raises ParametersError where the folder is no sealed
     run.
     """
-    _require_seal(folder)
+    require_seal(folder)
     try:
         manifest = json.loads(folder.manifest.read_text())
         found = contents(folder.path)
@@ -94,7 +94,7 @@ def hold(folder: RunFolder, noted: str | None = None) -> Held:
             [*differs, *chained.differs, f"the verdict can't be computed from the logs: {error}"], chained.unheld
         )
     differs += [
-        f"verdict.json: {key} is {_short(written.get(key))}, but the logs give {_short(computed[key])}"
+        f"verdict.json: {key} is {short(written.get(key))}, but the logs give {short(computed[key])}"
         for key in computed
         if json.loads(json.dumps(computed[key])) != written.get(key)
     ]
@@ -143,7 +143,7 @@ def _head(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 def _head_differs(manifest: Mapping[str, Any], verdict: Mapping[str, Any]) -> list[str]:
     return [
-        f"MANIFEST.json: {key} is {_short(manifest.get(key))}, but verdict.json says {_short(value)}"
+        f"MANIFEST.json: {key} is {short(manifest.get(key))}, but verdict.json says {short(value)}"
         for key, value in {"run": verdict["run"], **_head(verdict)}.items()
         if manifest.get(key) != value
     ]
@@ -187,40 +187,8 @@ def verify_live(folder: RunFolder, cluster: Cluster, namespaces: tuple[str, ...]
     return differs
 
 
-def compare(before: RunFolder, after: RunFolder) -> list[str]:
-    """What changed from one run to another: verdict, checks, subject and cluster, a sentence each.
-
-    Raises ParametersError where one of them is no sealed run.
-    """
-    for folder in (before, after):
-        _require_seal(folder)
-    old, new = (json.loads(folder.verdict.read_text()) for folder in (before, after))
-    lines = [
-        f"{key}: {_short(old[key])} became {_short(new[key])}"
-        for key in ("verdict", "environment", "cluster")
-        if old[key] != new[key]
-    ]
-    was = {(c["id"], c["subject"]): c for c in old["checks"]}
-    now = {(c["id"], c["subject"]): c for c in new["checks"]}
-    for key in dict.fromkeys((*was, *now)):
-        name = " ".join(key)
-        if key not in was:
-            lines.append(f"{name}: new, {now[key]['status']} ({now[key]['measured']})")
-        elif key not in now:
-            lines.append(f"{name}: gone, was {was[key]['status']}")
-        elif was[key]["status"] != now[key]["status"]:
-            lines.append(f"{name}: {was[key]['status']} became {now[key]['status']}: {now[key]['because']}")
-    for kind in sorted({*old["subject"], *new["subject"]}):
-        a, b = old["subject"].get(kind, {}), new["subject"].get(kind, {})
-        lines += [
-            f"{kind} {n}: {a.get(n, 'absent')} became {b.get(n, 'absent')}"
-            for n in sorted({*a, *b})
-            if a.get(n) != b.get(n)
-        ]
-    return lines
-
-
-def _require_seal(folder: RunFolder) -> None:
+def require_seal(folder: RunFolder) -> None:
+    """Raises ParametersError where the folder is no sealed run."""
     if not folder.sealed:
         raise ParametersError(
             f"{folder.path} has no MANIFEST.json: the run is at work, broke off, or is stepped through by hand and not "
@@ -242,6 +210,7 @@ def _before(folder: RunFolder) -> dict[str, str] | None:
     return {"run": RunFolder(earlier[-1].parent).id, "sha256": sha256(earlier[-1])} if earlier else None
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value as JSON, cut to 120 characters."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 120 else text[:117] + "…"

@@ -25,7 +25,7 @@ from launchbook.errors import ClusterError, NotAllowed, ParametersError
 from launchbook.folder import RunFolder
 from launchbook.leasing import Holder, leased
 from launchbook.run import Run
-from launchbook.seal import compare, verify
+from launchbook.seal import verify
 from launchbook.tracks import TRACKS
 
 A = TRACKS[0]
@@ -222,13 +222,6 @@ def test_a_notebook_whose_manifests_do_not_render_may_change_nothing(tmp_path: P
     assert not stepped.allowed("apply")
     with pytest.raises(NotAllowed, match=r"apply is refused: the manifests don't render\. Nothing was changed\."):
         stepped.require("apply")
-
-
-def test_an_unsealed_run_is_not_compared(tmp_path: Path) -> None:
-    """It would read as if everything were gone."""
-    open_ = Run.create(environment(tmp_path / "parameters"), tmp_path / "outputs").files
-    with pytest.raises(ParametersError, match="not closed yet"):
-        compare(open_, open_)
 
 
 BATCH = """\
