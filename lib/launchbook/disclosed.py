@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from launchbook import plaintext
-from launchbook.workloads import Object, pod_metadata
-
-_COPY = "kubectl.kubernetes.io/last-applied-configuration"
+from launchbook.workloads import LAST_APPLIED, Object, pod_metadata
 
 
 def by_container(container: Object) -> list[str]:
     """The places of its env, command and args, and of what the kubelet sends to it or runs in it."""
-    found = plaintext.in_mapping({entry["name"]: entry.get("value") or "" for entry in container.get("env") or ()})
+    found = by_entries(container.get("env") or ())
     found += plaintext.in_arguments([*(container.get("command") or ()), *(container.get("args") or ())])
     return found + [f"{field} {place}" for field, action in _actions(container) for place in _by_action(action)]
+
+
+def by_entries(env: Iterable[Object]) -> list[str]:
+    """The names of the entries of an `env` that hold a secret; a value that is no text is read as if it were."""
+    return plaintext.in_mapping({entry["name"]: str(entry.get("value") or "") for entry in env})
 
 
 def by_workload(item: Object, *, copied: bool) -> list[str]:
@@ -48,12 +51,12 @@ def _by_action(action: Object) -> list[str]:
 
 
 def _noted(metadata: Object) -> list[str]:
-    annotations = {key: text for key, text in (metadata.get("annotations") or {}).items() if key != _COPY}
+    annotations = {key: text for key, text in (metadata.get("annotations") or {}).items() if key != LAST_APPLIED}
     named = {"label": metadata.get("labels") or {}, "annotation": annotations}
     return [f"{field} {place}" for field, entries in named.items() for place in plaintext.in_labels(entries)]
 
 
 def _in_copy(metadata: Object) -> list[str]:
     """A secret in what kubectl applied once. Asked only where it is nowhere else, or it would be said twice."""
-    copy = (metadata.get("annotations") or {}).get(_COPY, "")
-    return [f"annotation {place}" for place in plaintext.in_labels({_COPY: copy})]
+    copy = (metadata.get("annotations") or {}).get(LAST_APPLIED, "")
+    return [f"annotation {place}" for place in plaintext.in_labels({LAST_APPLIED: copy})]

@@ -10,6 +10,9 @@ Object = Mapping[str, Any]
 # A pod that serves; a Job's pod ends, and needs no probe.
 SERVING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod")
 WORKLOADS = (*SERVING, "CronJob", "Job")
+LAST_APPLIED = (
+    "kubectl.kubernetes.io/last-applied-configuration"  # in which kubectl keeps a copy of all that it applied
+)
 
 
 def name_of(item: Object) -> str:

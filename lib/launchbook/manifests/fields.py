@@ -11,9 +11,10 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from launchbook.workloads import LAST_APPLIED
+
 Object = Mapping[str, Any]
 Fields = Mapping[str, Any]
-_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # They write beside everybody: a rollout's annotations, a claim's binding. None of them is somebody who changed his mind.
 _CONTROLLERS = ("kube-controller-manager", "cloud-controller-manager", "kube-scheduler")
 
@@ -107,13 +108,13 @@ def _said(entry: Object) -> tuple[Any, ...]:
 
 def _client_side(fields: Fields, entry: Object) -> bool:
     annotations = (fields.get("f:metadata") or {}).get("f:annotations") or {}
-    return entry.get("operation") == "Update" and f"f:{_LAST_APPLIED}" in annotations
+    return entry.get("operation") == "Update" and f"f:{LAST_APPLIED}" in annotations
 
 
 def _own(fields: Fields) -> dict[str, Any]:
     """The fields without kubectl's own annotation, which is no part of what was applied."""
     meta = fields["f:metadata"]
-    annotations = {k: v for k, v in meta["f:annotations"].items() if k not in (".", f"f:{_LAST_APPLIED}")}
+    annotations = {k: v for k, v in meta["f:annotations"].items() if k not in (".", f"f:{LAST_APPLIED}")}
     rest = {k: v for k, v in meta.items() if k != "f:annotations"}
     return {**fields, "f:metadata": {**rest, "f:annotations": annotations} if annotations else rest}
 

@@ -11,7 +11,7 @@ import pandas as pd
 import launchbook.render as rendering
 from launchbook.endpoints import FOLLOWED
 from launchbook.errors import ClusterError, ParametersError
-from launchbook.manifests.diff import masked
+from launchbook.manifests.diff import veiled
 from launchbook.manifests.foreign import KINDS, Foreign, foreign
 from launchbook.manifests.naming import name
 from launchbook.manifests.order import rank
@@ -134,7 +134,7 @@ def render(run: Run) -> Rendered:
     except ParametersError as error:
         run.bar("the manifests don't render")
         return Rendered(problem=str(error), path=shown)
-    run.evidence("manifests/rendered.json", [masked(item) for item in objects])
+    run.evidence("manifests/rendered.json", [veiled(item) for item in objects])
     return Rendered(tuple(objects), found, None, shown, tuple(name(item) for item in objects))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from launchbook.discovery import Resource
 from launchbook.errors import ClusterError
 from launchbook.manifests import observe
-from launchbook.manifests.diff import masked
+from launchbook.manifests.diff import diff, masked, veiled
 from launchbook.manifests.observe import Rendered, left, rights
 
 SECRET = {
@@ -37,6 +38,73 @@ def test_what_is_no_secret_is_shown_whole() -> None:
     """Annotations too."""
     item = {"kind": "ConfigMap", "metadata": {"name": "c", "annotations": {"a": "b"}}, "data": {"a": "b"}}
     assert masked(item) == item
+
+
+HIDDEN = "(masked, 8 characters)"
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ({"name": "DB_PASSWORD", "value": "hunter22"}, HIDDEN),
+        ({"name": "URL", "value": "redis://u:hunter22@redis"}, "(masked, 24 characters)"),
+        ({"name": "KEY", "value": f"ghp_{'a1' * 18}"}, "(masked, 40 characters)"),
+        ({"name": "PASSWORD", "value": 12345678}, HIDDEN),
+        ({"name": "DB_PASSWORD", "value": "$(OTHER)"}, "$(OTHER)"),
+        ({"name": "DB_PASSWORD_FILE", "value": "/run/secrets/db"}, "/run/secrets/db"),
+        ({"name": "LOG_LEVEL", "value": "debug"}, "debug"),
+        ({"name": "EMPTY"}, None),
+        ({"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}, None),
+    ],
+)  # fmt: skip
+def test_a_value_of_env_that_looks_like_a_secret_is_masked(entry: dict[str, Any], value: Any) -> None:
+    """As the audit of disclosed secrets has it, in a pod's template and in a foreign kind's; the object stays as it was."""
+    container = {"name": "c", "env": [dict(entry)]}
+    for spec in ({"template": {"spec": {"containers": [container]}}}, {"runner": container}):
+        item = {"kind": "Deployment", "metadata": {"name": "d"}, "spec": spec}
+        shown = veiled(item)["spec"]
+        [found] = (shown.get("runner") or shown["template"]["spec"]["containers"][0])["env"]
+        assert found.get("value") == value
+        assert {k: v for k, v in found.items() if k != "value"} == {k: v for k, v in entry.items() if k != "value"}
+        assert container["env"] == [entry]
+
+
+def test_the_copy_that_kubectl_keeps_goes_with_a_masked_value() -> None:
+    """It repeats the value; one that repeats none stays."""
+    copy = {"kubectl.kubernetes.io/last-applied-configuration": "{hunter22}", "a": "b"}
+    for name, kept in (("DB_PASSWORD", {"a": "b"}), ("COLOUR", copy)):
+        env = [{"name": name, "value": "hunter22"}]
+        item = {"kind": "Pod", "metadata": {"name": "p", "annotations": copy}, "spec": {"containers": [{"env": env}]}}
+        assert veiled(item)["metadata"]["annotations"] == kept
+
+
+def test_rendered_manifests_are_kept_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is applied is whole."""
+    env = [{"name": "DB_PASSWORD", "value": "hunter22"}]
+    pod = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "a"}, "spec": {"containers": [{"env": env}]},
+    }  # fmt: skip
+    kept: dict[str, Any] = {}
+    monkeypatch.setattr("launchbook.render.render", lambda *_, **__: [pod])
+    monkeypatch.setattr(observe, "polluted", lambda *_, **__: [])
+    given = SimpleNamespace(path=Path("m/manifests"), allow_remote=False)
+    run: Any = SimpleNamespace(parameters=SimpleNamespace(manifests=given), evidence=kept.__setitem__)
+    rendered = observe.render(run)
+    assert [item["spec"]["containers"][0]["env"] for item in kept["manifests/rendered.json"]] == [
+        [{"name": "DB_PASSWORD", "value": HIDDEN}]
+    ]
+    assert rendered.objects == (pod,)
+
+
+def test_a_diff_tells_no_secret_of_env() -> None:
+    """Another of the same length is a change all the same."""
+    old, new, longer = (
+        {"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"env": [{"name": "TOKEN", "value": v}]}]}}
+        for v in ("hunter22", "hunter33", "hunter4444")
+    )
+    assert diff(old, new) == "values differ: env\n"
+    assert "+      value: (masked, 10 characters)" in diff(old, longer)
+    assert "hunter" not in diff(old, longer)
 
 
 class Cluster:
