@@ -53,8 +53,24 @@ class RunFolder:
     def create(cls, outputs: Path, environment: str, now: datetime) -> RunFolder:
         """A new folder below `outputs`; a second run in the same second gets the next free name.
 
-        Raises OSError where outputs can't be written.
+        Raises ParametersError where outputs can't be written, or a folder has the place of a link to the latest run.
         """
+        for link in (outputs / name for name in _links(environment)):
+            if link.is_dir() and not link.is_symlink():
+                raise ParametersError(
+                    f"{link} is a folder, and a run lets a link of that name point to itself. Move it away, or name another "
+                    "place with --outputs. No run folder was made. Nothing was touched."
+                )
+        try:
+            return cls._make(outputs, environment, now)
+        except OSError as error:
+            raise ParametersError(
+                f"{outputs}: no run folder can be made there: {error.strerror or error}: {error.filename or outputs}. Name a "
+                "folder that can be written with --outputs. Nothing was touched."
+            ) from None
+
+    @classmethod
+    def _make(cls, outputs: Path, environment: str, now: datetime) -> RunFolder:
         day = outputs / now.strftime("%Y-%m-%d")
         stem = f"{now.strftime('%H%M%SZ')}-{environment}"
         for attempt in range(1, 1000):
@@ -64,8 +80,12 @@ class RunFolder:
             except FileExistsError:
                 continue
             folder = cls(path)
-            folder.evidence.mkdir()
-            folder.documents.mkdir()
+            try:
+                folder.evidence.mkdir()
+                folder.documents.mkdir()
+            except OSError:
+                folder.discard()
+                raise
             return folder
         raise FileExistsError(f"{day} holds a thousand runs named {stem}")
 
@@ -78,8 +98,13 @@ class RunFolder:
     def latest(self, environment: str) -> None:
         """Lets `outputs/latest` and `outputs/latest-ENVIRONMENT` point here."""
         outputs = self.path.parent.parent
-        for name in ("latest", f"latest-{environment}"):
+        for name in _links(environment):
             link = outputs / f".{name}.{os.getpid()}"
             link.unlink(missing_ok=True)
             link.symlink_to(self.path.relative_to(outputs))
             link.replace(outputs / name)
+
+
+def _links(environment: str) -> tuple[str, str]:
+    """The names of the links below outputs that lead to a run."""
+    return "latest", f"latest-{environment}"

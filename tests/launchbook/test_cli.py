@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from runs import environment
+
+from launchbook.errors import ParametersError
+from launchbook.run import Run
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,3 +50,32 @@ def test_a_call_that_can_not_be_done(tmp_path: Path, arguments: list[str], said:
     code, errors = launchbook(*arguments, home=tmp_path)
     assert (code, errors.count("Traceback")) == (2, 0)
     assert said in errors
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_outputs_that_can_not_be_written_are_refused(tmp_path: Path, place: str) -> None:
+    """Before a Lease is taken; said as what it is, not as a run that broke off."""
+    (tmp_path / "file").write_text("mine")
+    environment(tmp_path / "parameters")
+    rendered = tmp_path / "parameters" / "manifests"
+    rendered.mkdir()
+    (rendered / "a.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: a}\n")
+    connect = "from launchbook import cli, cluster; cluster.Cluster.connect = lambda given: None; cli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", connect, "run", tmp_path / "parameters" / "mini.yaml", "--outputs", tmp_path / place],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        f"launchbook: {tmp_path / place}: no run folder can be made there: Not a directory: {tmp_path / place}/20"
+    )
+    assert done.stderr.endswith("Name a folder that can be written with --outputs. Nothing was touched.\n")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_folder_in_the_place_of_the_latest_run_is_refused(tmp_path: Path) -> None:
+    """A run would end there after it was begun."""
+    (tmp_path / "outputs" / "latest").mkdir(parents=True)
+    with pytest.raises(ParametersError, match=r"outputs/latest is a folder, .* Nothing was touched\."):
+        Run.create(environment(tmp_path / "parameters"), tmp_path / "outputs")
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["latest"]
