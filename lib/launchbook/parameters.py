@@ -24,6 +24,8 @@ from pydantic import (
     model_validator,
 )
 
+from launchbook.protected import misnamed
+
 
 def seconds(value: Any) -> float:
     """`"90s"`, `"5m"`, `"1h30m"`, or a number of seconds, as seconds.
@@ -433,6 +435,12 @@ class Environment(Model):
                 f"the load takes {whole:g} s{searched}, and track_deadline ends it after {self.track_deadline:g} s; write "
                 f"`track_deadline: {whole + 300:.0f}s`"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _is_the_one_that_was_named(self) -> Environment:
+        if why := misnamed(self.name, self.confirm, protected=self.cluster.protected):
+            raise ValueError(why)
         return self
 
     @model_validator(mode="after")

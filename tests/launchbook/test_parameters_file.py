@@ -43,6 +43,21 @@ def test_values_carry_their_origin(tmp_path: Path) -> None:
     assert resolved.origins["load.scenario.think_time"] == "default"
 
 
+def test_a_name_typed_for_another_environment_is_refused(tmp_path: Path) -> None:
+    """Where nothing waits for a name, who types another one means another environment; where one does, the run says so."""
+    path = write(tmp_path, GOOD)
+    with pytest.raises(ParametersError) as caught:
+        load(path, {"confirm": "prod"})
+    assert str(caught.value) == (
+        f"{path}:1: here: confirm names 'prod', and these are the parameters of 'here', which is not protected and needs no "
+        "name\nNothing was touched."
+    )
+    for typed in (None, "here"):
+        assert load(path, {"confirm": typed}).environment.confirm == typed
+    guarded = write(tmp_path, GOOD.replace("{context: here}", "{context: here, protected: true}"))
+    assert load(guarded, {"confirm": "prod"}).environment.confirm == "prod"
+
+
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     """Wherever launchbook is started, the same manifests are meant."""
     assert load(write(tmp_path, GOOD)).environment.manifests.path == tmp_path / "sys/manifests"

@@ -117,8 +117,13 @@ def test_what_can_not_be_deleted_is_exit_1(monkeypatch: pytest.MonkeyPatch, tmp_
         ({}, {"allow": []}, "nothing may be done in environment 'mini': its parameters' `allow:` is empty"),
         ({}, {"cluster.protected": True}, "'mini' is protected: pass `--confirm mini`"),
         ({"confirm": "mine"}, {"cluster.protected": True}, "'mini' is protected: pass `--confirm mini`"),
+        (
+            {"confirm": "prod"},
+            {},
+            "confirm names 'prod', and these are the parameters of 'mini', which is not protected",
+        ),
     ],
-    ids=["running", "nothing allowed", "protected", "mistyped"],
+    ids=["running", "nothing allowed", "protected", "mistyped", "another"],
 )
 def test_sweep_is_refused(
     monkeypatch: pytest.MonkeyPatch, memory: Memory, tmp_path: Path, given: dict[str, str], changes: dict[str, Any],

@@ -40,6 +40,8 @@ def test_undo_needs_what_applying_needs(tmp_path: Path) -> None:
     for typed in (None, "prd"):
         with pytest.raises(NotAllowed, match=r"pass `--confirm prod`\. Nothing was changed"):
             undo(tmp_path, confirm=typed)
-    for protected, typed in ((True, "prod"), (False, None)):
+    with pytest.raises(NotAllowed, match=r"confirm names 'prd', .* of 'prod', .*\. Nothing was changed\."):
+        undo(tmp_path, protected=False, confirm="prd")
+    for protected, typed in ((True, "prod"), (False, None), (False, "prod")):
         with pytest.raises(ClusterError, match="there is no kubeconfig"):
             undo(tmp_path, protected=protected, confirm=typed)
