@@ -67,9 +67,27 @@ def claims(launch: Launch, weighed: Sequence[Mapping[str, Any]]) -> list[Claim]:
 
 
 def _was_asked(url: str, weighed: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether this run's load went to that very address; what a check says of another address carries no claim."""
-    asked = [c["measured"].split(",")[0].rstrip("/") for c in weighed if c["id"] == "B.target"]
-    return url.rstrip("/") in asked
+    """Whether this run's load was for that very address; what a check says of another address carries no claim."""
+    return url.rstrip("/") in [_address(c) for c in weighed if c["id"] == "B.target"]
+
+
+def _address(target: Mapping[str, Any]) -> str:
+    """Where the load was for, as B.target measures it."""
+    return str(target["measured"]).split(",")[0].rstrip("/")
+
+
+def _of_load(url: str, weighed: Sequence[Mapping[str, Any]]) -> str:
+    """What track B did of an endpoint, in brackets; "" where it loaded that very address."""
+    targets = [c for c in weighed if c["id"] == "B.target"]
+    if not targets:
+        return " (not loaded by this run: it has no record of track B)"
+    target = targets[0]
+    if target["status"] != "PASS":
+        return f" (not loaded by this run. Track B of {escape_markdown(target['subject'])}: {escape_markdown(target['because'])})"
+    if _was_asked(url, weighed):
+        return ""
+    loaded = f"Service {escape_markdown(target['subject'])} at `{_address(target)}`"
+    return f" (not asked at this address; track B loaded {loaded})"
 
 
 def _link(id: str) -> str:
@@ -109,8 +127,7 @@ def announcement(launch: Launch, verdict: Mapping[str, Any], said: Sequence[Clai
     lines += [f"- {escape_markdown(c.text)} ({', '.join(map(_link, c.checks))})" for c in kept]
     lines += ["", "## Endpoints", ""]
     lines += [
-        f"- {escape_markdown(name)}: `{url}`"
-        + ("" if _was_asked(url, verdict["checks"]) else " (not asked by this run)")
+        f"- {escape_markdown(name)}: `{url}`{_of_load(url, verdict['checks'])}"
         for name, url in launch.endpoints.items()
     ] or ["None yet."]
     lines += ["", "## Infrastructure", ""]

@@ -65,13 +65,28 @@ def test_a_conditional_launch_says_its_conditions() -> None:
 
 
 def test_an_endpoint_that_nobody_asked_is_no_claim() -> None:
-    """The load went to the Service; what a user will type may be another address."""
-    text = announce(verdict(check("B.target", measured="http://api.a.svc, 2 ready endpoints")))
-    assert "- API: `https://api.example.com` (not asked by this run)" in text
+    """The load went to the Service; what a user will type may be another address. What was loaded is said."""
+    text = announce(verdict(check("B.target", subject="a/api", measured="http://api.a.svc, 2 ready endpoints")))
+    assert (
+        "- API: `https://api.example.com` (not asked at this address; track B loaded Service a/api at `http://api.a.svc`)\n"
+    ) in text
     assert "It answers at" not in text
     text = announce(verdict(check("B.target", measured="https://api.example.com, 2 ready endpoints")))
     assert "- API: `https://api.example.com`\n" in text
     assert "It answers at https://api.example.com. ([B.target]" in text
+
+
+def test_an_endpoint_that_did_not_answer_is_no_endpoint_that_was_loaded() -> None:
+    """Nor is one whose load was not sent, or of which there is no record; why stands beside it."""
+    silent = check("B.target", "FAIL", subject="a/api", measured="https://api.example.com, 2 ready endpoints",
+                   because="It did not answer before the load, so none was sent.")  # fmt: skip
+    given = verdict(silent, word="NO-GO")
+    assert (
+        "`https://api.example.com` (not loaded by this run. Track B of a/api: It did not answer before the load, so none was "
+        "sent.)\n"
+    ) in announce(given)
+    none = given | {"checks": [c for c in given["checks"] if c["id"] != "B.target"]}
+    assert "`https://api.example.com` (not loaded by this run: it has no record of track B)\n" in announce(none)
 
 
 def test_a_system_that_is_not_cleared_gets_a_draft() -> None:
