@@ -30,7 +30,7 @@ from launchbook.sweep import orphans, sweep, told
 from launchbook.thresholds import parse
 from launchbook.tracks import TRACKS, Track
 from launchbook.verdict import fold
-from launchbook.words import Waiver, now_text
+from launchbook.words import now_text
 from launchbook.workers import Exit, Workers, attend
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def run_batch(
         log.append("cluster", at=_now(), cluster=cluster.identity.recorded())
     say(f"run {folder.id} in {_shown(folder.path)}")
     for given in resolved.environment.waivers:
-        if fault := Waiver(**given.model_dump()).fault(datetime.now(UTC).date()):
+        if fault := given.waiver().fault(datetime.now(UTC).date()):
             say(f"the waiver of {given.check} {given.subject} is ignored: {fault}")
     _tell_left(cluster, resolved, folder, log, say)
     workers = Workers(selected, folder)

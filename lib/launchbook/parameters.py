@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from launchbook.protected import misnamed
+from launchbook.words import Waiver
 
 
 def seconds(value: Any) -> float:
@@ -394,6 +395,10 @@ class WaiverParameters(Model):
     control: Said
     expires: date
     bound: str
+
+    def waiver(self) -> Waiver:
+        """What the verdict weighs."""
+        return Waiver(**self.model_dump())
 
 
 class Launch(Model):

@@ -32,7 +32,7 @@ from launchbook.rules import rules_of
 from launchbook.tracks import TRACKS, Track, by_subject
 from launchbook.verdict import fold, opening
 from launchbook.whole import first_cluster
-from launchbook.words import Check, Priority, Status, Waiver, merge, now_text
+from launchbook.words import Check, Priority, Status, merge, now_text
 
 if TYPE_CHECKING:
     from launchbook.cluster import Cluster
@@ -314,7 +314,7 @@ def open_folder(
     write_evidence(folder.evidence / "origins.json", dict(resolved.origins))
     fields = opening(
         run=folder.id, environment=environment.name, tracks=tracks, mode=mode, rules=rules,
-        waivers=[Waiver(**waiver.model_dump()) for waiver in environment.waivers],
+        waivers=[given.waiver() for given in environment.waivers],
         read_only=read_only, valid_days=environment.launch.valid_days, actor=getpass.getuser(),
         versions=versions.here(), asked=asked(environment, checklist, read_only=read_only),
     )  # fmt: skip
