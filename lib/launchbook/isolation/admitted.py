@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from launchbook.home import home
 from launchbook.isolation.reach import Answer, Pod, Side, World, allows, governing, meet, sides, within
-from launchbook.isolation.spec import Object, home, peers, policy_types, rules
+from launchbook.isolation.spec import Object, peers, policy_types, rules
 from launchbook.isolation.wearing import Requirements, escaping, requirements
 from launchbook.selector import matches
 

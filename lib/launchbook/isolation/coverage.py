@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from launchbook.home import home
 from launchbook.isolation.blocks import outside
 from launchbook.isolation.needs import Use, needs
 from launchbook.isolation.reach import Pod, World, namespace_labels, naming, selects
-from launchbook.isolation.spec import DIRECTIONS, Direction, every_peer, home, peers, policy_name, policy_types, rules
+from launchbook.isolation.spec import DIRECTIONS, Direction, every_peer, peers, policy_name, policy_types, rules
 from launchbook.isolation.table import Table
 from launchbook.selector import matches
 

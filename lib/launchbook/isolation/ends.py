@@ -7,9 +7,9 @@ from contextlib import suppress
 from typing import Any
 
 from launchbook.errors import ClusterError, MissingRight
+from launchbook.home import home
 from launchbook.isolation.files import workload_of
 from launchbook.isolation.mistaken import mistaken
-from launchbook.isolation.spec import home
 from launchbook.parameters import Edge
 from launchbook.run import Run
 

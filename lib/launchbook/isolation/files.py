@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from launchbook.errors import ParametersError
+from launchbook.home import home
 from launchbook.isolation.blocks import Outside, outside
 from launchbook.isolation.coverage import ignored
 from launchbook.isolation.policy import validate
 from launchbook.isolation.ranges import Range
 from launchbook.isolation.reach import ALL, NAME_LABEL, PROTOCOLS, Answer, End, Pod, World
-from launchbook.isolation.spec import OTHER_KINDS, every_peer, home
+from launchbook.isolation.spec import OTHER_KINDS, every_peer
 from launchbook.isolation.table import Table
 from launchbook.render import render
 

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from launchbook.home import home
 from launchbook.isolation.blocks import Outside, holds, may_hold_a_pod
 from launchbook.isolation.ranges import Range, intersect, subtract, union
-from launchbook.isolation.spec import Direction, Object, home, peers, policy_name, policy_types, rules
+from launchbook.isolation.spec import Direction, Object, peers, policy_name, policy_types, rules
 from launchbook.selector import matches
 
 ALL: tuple[Range, ...] = ((1, 65535),)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from launchbook.home import home
+
 Object = Mapping[str, Any]
 Direction = Literal["ingress", "egress"]
 DIRECTIONS: tuple[Direction, Direction] = ("ingress", "egress")
@@ -30,11 +32,6 @@ def policy_types(policy: Object) -> tuple[str, ...]:
 def policy_name(policy: Object) -> str:
     """`namespace/name`."""
     return f"{home(policy)}/{policy['metadata']['name']}"
-
-
-def home(item: Object) -> str:
-    """The namespace an object is of."""
-    return str(item["metadata"].get("namespace", "default"))
 
 
 def rules(policy: Object, direction: Direction) -> list[tuple[str, Object]]:

@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from launchbook.home import home
 from launchbook.isolation.blocks import Outside
 from launchbook.isolation.classes import Classes, classes, named_ports, names_of_ports
 from launchbook.isolation.ranges import Range
@@ -39,7 +40,7 @@ from launchbook.isolation.reach import (
     same_pod,
     within,
 )
-from launchbook.isolation.spec import Direction, Object, home, peers, policy_name, rules
+from launchbook.isolation.spec import Direction, Object, peers, policy_name, rules
 
 _NAMED = ("", BLOCK, HOST, None)  # what naming() says; of several peers of a rule the first of these counts
 _CODES = {said: code for code, said in enumerate(_NAMED)}

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook.counted import counted, some
+from launchbook.home import home
 from launchbook.manifests import foreign as outsiders
 from launchbook.manifests import policy as networking
 from launchbook.manifests.foreign import Foreign
@@ -194,7 +195,7 @@ def _policy(wanted: Object, live: Object | None, rendered: Sequence[Object], pod
     if different := [field for field in said if said[field] != found[field]]:
         because = f"On the cluster {', '.join(different)} is not what the manifests say."
         return Check("A.policy", subject, Status.FAIL, "different", expected, because)
-    mine = [p for p in pods if p["metadata"]["namespace"] == wanted["metadata"].get("namespace", "default")]
+    mine = [p for p in pods if p["metadata"]["namespace"] == home(wanted)]
     selected = sum(matches(wanted["spec"].get("podSelector") or {}, _labels_of(p)) for p in mine)
     if not selected:
         because = f"Its podSelector selects none of the {len(mine)} pods of its namespace."

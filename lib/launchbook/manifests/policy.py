@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from launchbook.home import home
 from launchbook.selector import matches
 
 Object = Mapping[str, Any]
@@ -28,27 +29,27 @@ def nobody(policy: Object, rendered: Sequence[Object], pods: Sequence[Object]) -
 
     Only peers that stay in one namespace of those rendered are asked: elsewhere not every pod is seen.
     """
-    whole = [(_home(p), p["metadata"].get("labels") or {}) for p in pods] + list(_described(rendered))
-    seen = {o["metadata"]["name"] if o["kind"] == "Namespace" else _home(o) for o in rendered}
+    whole = [(home(p), p["metadata"].get("labels") or {}) for p in pods] + list(_described(rendered))
+    seen = {o["metadata"]["name"] if o["kind"] == "Namespace" else home(o) for o in rendered}
     return [
         where
         for where, peer in _peers(policy)
-        if (home := _within(policy, peer)) in seen
-        and not any(home == there and matches(peer["podSelector"], labels) for there, labels in whole)
+        if (namespace := _within(policy, peer)) in seen
+        and not any(namespace == there and matches(peer["podSelector"], labels) for there, labels in whole)
     ]
 
 
 def peers_at_home(policy: Object) -> Iterator[tuple[str, Object]]:
     """Namespace and podSelector of each peer that stays in one namespace."""
     for _, peer in _peers(policy):
-        if home := _within(policy, peer):
-            yield home, peer["podSelector"]
+        if namespace := _within(policy, peer):
+            yield namespace, peer["podSelector"]
 
 
 def _within(policy: Object, peer: Object) -> str | None:
     """The one namespace that a peer reaches into, or None where it may be several."""
     if peer.get("namespaceSelector") is None:
-        return _home(policy)
+        return home(policy)
     named: str | None = (peer["namespaceSelector"].get("matchLabels") or {}).get(_NAME)
     return named
 
@@ -67,11 +68,7 @@ def _described(rendered: Sequence[Object]) -> Iterator[tuple[str, Mapping[str, s
         spec = item.get("spec") or {}
         spec = (spec.get("jobTemplate") or {}).get("spec") or spec
         if isinstance(template := spec.get("template"), Mapping):
-            yield _home(item), (template.get("metadata") or {}).get("labels") or {}
-
-
-def _home(item: Object) -> str:
-    return str(item["metadata"].get("namespace", "default"))
+            yield home(item), (template.get("metadata") or {}).get("labels") or {}
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 from tabulate import tabulate
 
 from launchbook.errors import ParametersError
+from launchbook.home import home
 from launchbook.manifests import labels
 from launchbook.render import build, kustomization, parse, refuse_remote
 from launchbook.selector import matches
@@ -145,8 +146,7 @@ def _compare(clean: Sequence[Object], dirty: Sequence[Object], files: Sequence[P
             wanted = intended.get(where)
             if selector == wanted:
                 continue
-            home = item["metadata"].get("namespace", "default")
-            within = {home} if scope is None else {n for n, own in namespaces.items() if matches(scope, own)}
+            within = {home(item)} if scope is None else {n for n, own in namespaces.items() if matches(scope, own)}
             beyond = scope is not None and (scope.get("matchLabels") or {}).get(_NAME) not in namespaces
             was, now = (None if s is None else _selected(s, within, pods, beyond) for s in (wanted, selector))
             effect = "; ".join(filter(None, (_overwritten(wanted, selector), _effect(wanted, was, now))))
@@ -194,8 +194,7 @@ def _namespaces(objects: Sequence[Object]) -> dict[str, Mapping[str, str]]:
     """Labels of every namespace that is rendered or that an object here lives in."""
     found: dict[str, Mapping[str, str]] = {}
     for item in objects:
-        home = item["metadata"].get("namespace", "default")
-        found.setdefault(home, {_NAME: home})
+        found.setdefault(home(item), {_NAME: home(item)})
     for item in objects:
         if item["kind"] == "Namespace":
             name = item["metadata"]["name"]
@@ -215,7 +214,7 @@ def _pods(objects: Sequence[Object]) -> dict[str, Object]:
             own = item["metadata"].get("labels") or {}
         else:
             continue
-        found[_key(item)] = {"namespace": item["metadata"].get("namespace", "default"), "labels": own}
+        found[_key(item)] = {"namespace": home(item), "labels": own}
     return found
 
 
