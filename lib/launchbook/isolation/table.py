@@ -17,26 +17,23 @@ from numpy.typing import NDArray
 
 from launchbook.home import home
 from launchbook.isolation.blocks import Outside
+from launchbook.isolation.cells import Cell, Rows, Sides
 from launchbook.isolation.classes import Classes, classes, named_ports, names_of_ports
 from launchbook.isolation.ranges import Range
 from launchbook.isolation.reach import (
-    ALL,
     BLOCK,
     HOST,
     ITSELF,
     Answer,
     End,
-    Opening,
     Pod,
     Side,
     World,
     allows,
-    doubt,
     freedom,
     governing,
     meet,
     naming,
-    opened,
     same_pod,
     within,
 )
@@ -46,30 +43,6 @@ _NAMED = ("", BLOCK, HOST, None)  # what naming() says; of several peers of a ru
 _CODES = {said: code for code, said in enumerate(_NAMED)}
 _A_WORD = 31  # rules whose codes fit a whole number of 64 bits
 Ports = tuple[tuple[Range, ...], tuple[Range, ...]]  # open for certain, unsure
-
-
-@dataclass(frozen=True)
-class Cell:
-    """An end of a row and another end, which stand for all of the cell. named: of each rule of the row, as naming()."""
-
-    row: int
-    self_: End
-    peer: End
-    named: tuple[str | None, ...] = ()
-
-
-@dataclass(frozen=True)
-class Rows:
-    """One direction. A row for each set of policies that governs some class; row 0 is for the ends that none governs.
-
-    row: of each class; mine: the policies of each row; cells: row x class of the other end -> number of a cell;
-    cell: of each number
-    """
-
-    row: NDArray[np.intp]
-    mine: tuple[tuple[Object, ...], ...]
-    cells: NDArray[np.int32]
-    cell: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -86,49 +59,6 @@ class Answers:
         """Class x class: 1 open, 0 closed, -1 unsure. Of ends it is `allowed(port)[np.ix_(of, of)]`: Classes.of."""
         each = [allows(Answer(ports, "", unsure), port) for ports, unsure in self.ports]
         return np.array([-1 if one is None else int(one) for one in each], np.int8)[self.ids]
-
-
-class _Shared:
-    """The sides of cells for one protocol, made of parts that many of them have in common."""
-
-    def __init__(self, protocol: str) -> None:
-        self._protocol = protocol
-        self._ports: dict[object, tuple[Range, ...]] = {}
-        self._openings: dict[object, Opening] = {}
-        self._sides: dict[object, Side] = {}
-
-    def side(
-        self, cell: Cell, direction: Direction, policies: tuple[str, ...], named: Sequence[tuple[str, Object]]
-    ) -> Side:
-        """The same as reach.side() but for rules that open nothing. named: the rules of the cell's row with their names."""
-        if not policies:
-            return Side(direction, freedom(cell.self_))
-        destination = cell.peer if direction == "egress" else cell.self_
-        openings = tuple(
-            self._opening(name, ports, why)
-            for (name, rule), why in zip(named, cell.named, strict=True)
-            if why is not None and (ports := self._opened(rule, destination))
-        )
-        doubted = doubt(cell.self_, cell.peer)
-        key = (cell.row, doubted, *map(id, openings))
-        if key not in self._sides:
-            self._sides[key] = Side(direction, "", policies, openings, doubted)
-        return self._sides[key]
-
-    def _opening(self, name: str, ports: tuple[Range, ...], why: str) -> Opening:
-        key = (name, ports, why)
-        if key not in self._openings:
-            self._openings[key] = Opening(name, ports, why)
-        return self._openings[key]
-
-    def _opened(self, rule: Object, destination: End) -> tuple[Range, ...]:
-        wanted = rule.get("ports")
-        if not wanted:
-            return ALL
-        key = (id(wanted), named_ports(destination, names_of_ports(rule)))
-        if key not in self._ports:
-            self._ports[key] = opened(rule, self._protocol, destination)
-        return self._ports[key]
 
 
 class Table:
@@ -186,7 +116,7 @@ class Table:
         """
         key = (direction, protocol)
         if key not in self._sides:
-            rows, shared = self.rows(direction), _Shared(protocol)
+            rows, shared = self.rows(direction), Sides(protocol)
             policies = [tuple(map(policy_name, mine)) for mine in rows.mine]
             named = [[one for p in mine for one in rules(p, direction)] for mine in rows.mine]
             self._sides[key] = [shared.side(cell, direction, policies[cell.row], named[cell.row]) for cell in rows.cell]
