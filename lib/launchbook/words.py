@@ -238,8 +238,8 @@ def weigh(
                 that changed during the run)
 
     First match wins: NO-GO a P0 is FAIL; INCOMPLETE; NO-GO a P0 is UNKNOWN or fewer than 60 % of P1 pass;
-    CONDITIONAL anything is waived or fewer than 80 % of P1 pass; GO. Only NA leaves the count; a waived check is
-    not a passed one.
+    CONDITIONAL anything is waived or fewer than 80 % of P1 pass; GO. Only NA leaves the count, and is UNKNOWN where the
+    rule always applies; a waived check is not a passed one.
 
     Raises BadConfiguration where a check has no rule, or a whole run has no P0 or no P1 check that counts.
     """
@@ -277,7 +277,12 @@ def _apply_waivers(
 def _join(check: Check, catalogue: Mapping[str, Rule], waiver: Waiver | None) -> Weighed:
     if check.id not in catalogue:
         raise BadConfiguration(f"check {check.id!r} isn't in the catalogue; nothing can be said of its weight")
-    return Weighed(check, catalogue[check.id], Status.WAIVED if waiver else check.status, waiver)
+    rule = catalogue[check.id]
+    if check.status is Status.NA and not rule.may_be_na:
+        # Nothing leaves the count by its own word.
+        because = f"It was recorded as NA, and it always applies: {check.because}"
+        return Weighed(replace(check, because=because), rule, Status.UNKNOWN)
+    return Weighed(check, rule, Status.WAIVED if waiver else check.status, waiver)
 
 
 def _first_match(

@@ -18,6 +18,7 @@ RULES = {
         for n in range(20)
     },
     "X.identity": Rule("X.identity", "A", Priority.P0, "title", "remedy", waivable=False),
+    **{f"X.{p}": Rule(f"X.{p}", "A", Priority(p), "title", "remedy", may_be_na=True) for p in ("P0", "P1")},
 }
 
 
@@ -58,7 +59,9 @@ P0 = check("X.P00")
         ([check("X.P00", Status.UNKNOWN), *p1(5)], ["track B was not selected"], Verdict.INCOMPLETE),
         ([P0, *p1(5)], ["track B was not selected"], Verdict.INCOMPLETE),
         ([P0, *p1(5), check("X.P20", Status.FAIL)], [], Verdict.GO),
-        ([P0, check("X.P01", Status.NA), *p1(5), check("X.P19", Status.NA)], [], Verdict.GO),
+        ([P0, check("X.P0", Status.NA), *p1(4), check("X.P1", Status.NA)], [], Verdict.GO),
+        ([P0, check("X.P01", Status.NA), *p1(5)], [], Verdict.NO_GO),
+        ([P0, *p1(3), check("X.P19", Status.NA)], [], Verdict.CONDITIONAL),
     ],
 )
 def test_the_first_rule_that_matches_gives_the_verdict(
@@ -68,12 +71,18 @@ def test_the_first_rule_that_matches_gives_the_verdict(
     assert weigh(checks, RULES, today=TODAY, incomplete=incomplete).verdict is verdict
 
 
+def test_a_check_that_always_applies_is_unknown_where_it_was_recorded_as_na() -> None:
+    """What was recorded stays readable, and nothing leaves the count by its own word."""
+    decision = weigh([check("X.P00", Status.NA), *p1(5)], RULES, today=TODAY)
+    assert decision.because == ("UNKNOWN X.P00 s: It was recorded as NA, and it always applies: Because.",)
+
+
 def test_exit_codes_are_the_designs() -> None:
     """0 GO, 1 NO-GO, 3 CONDITIONAL, 4 INCOMPLETE."""
     assert [v.exit_code for v in (Verdict.GO, Verdict.NO_GO, Verdict.CONDITIONAL, Verdict.INCOMPLETE)] == [0, 1, 3, 4]
 
 
-@pytest.mark.parametrize("checks", [p1(5), [P0], [check("X.P00", Status.NA), *p1(5)]])
+@pytest.mark.parametrize("checks", [p1(5), [P0], [check("X.P0", Status.NA), *p1(5)]])
 def test_a_launch_without_p0_or_p1_checks_is_bad_configuration(checks: list[Check]) -> None:
     """What has nothing to fail can't pass."""
     with pytest.raises(BadConfiguration, match="both are needed"):

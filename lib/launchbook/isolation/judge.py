@@ -28,7 +28,7 @@ def ends(declared: Sequence[Any], there: Mapping[str, Any]) -> Check:
         return Check("A.edges", "edges", status, measured, expected, because or _listed(lines), evidence)
 
     if not declared:
-        return say(Status.NA, (), "The parameters declare no edge under `isolation.edges`.")
+        return say(Status.UNKNOWN, (), "The parameters declare no edge under `isolation.edges`.")
     if there["problem"]:
         return say(Status.UNKNOWN, (), there["problem"])
     found = list(mistaken(declared, there))

@@ -152,4 +152,4 @@ def test_no_edge_is_not_asked() -> None:
     """Nothing to look for, nothing amiss."""
     here, _ = run(Cluster([]))
     check = judge([], ends(here, [CONFIG]))
-    assert (check.status, check.because) == ("NA", "The parameters declare no edge under `isolation.edges`.")
+    assert (check.status, check.because) == ("UNKNOWN", "The parameters declare no edge under `isolation.edges`.")
