@@ -225,10 +225,12 @@ def _stoppable() -> Iterator[None]:
 def _leased(
     cluster: Cluster | None, resolved: Resolved, folder: RunFolder, read_only: bool
 ) -> AbstractContextManager[None]:
-    """Keeps two runs that change the same namespaces apart; a run that changes nothing needs no Lease."""
-    if cluster is None or read_only or not resolved.environment.allow:
+    """Keeps two runs that change the same namespaces apart; a run that changes nothing needs no Lease, nor may write one."""
+    environment = resolved.environment
+    unconfirmed = environment.cluster.protected and environment.confirm != environment.name
+    if cluster is None or read_only or unconfirmed or not environment.allow:
         return nullcontext()
-    return leased(cluster, resolved.environment, Holder.here(folder.id))
+    return leased(cluster, environment, Holder.here(folder.id))
 
 
 def _tell_left(cluster: Cluster | None, resolved: Resolved, folder: RunFolder, log: Log, say: Say) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import nbformat
@@ -211,6 +212,38 @@ def test_a_run_that_is_refused_makes_no_folder(tmp_path: Path) -> None:
         )  # fmt: skip
     assert list((tmp_path / "outputs").glob("20*/*")) == [before]
     assert [(tmp_path / "outputs" / name).resolve() for name in ("latest", "latest-mini")] == [before] * 2
+
+
+class Known(Memory):
+    """A cluster in memory that can be connected to; it remembers the Leases that were written."""
+
+    identity = SimpleNamespace(recorded=lambda: {"uid": "u"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leases: list[str] = []
+
+    def create(self, obj: dict[str, Any]) -> None:
+        self.leases += [obj["metadata"]["name"]] if obj["kind"] == "Lease" else []
+        super().create(obj)
+
+
+@pytest.mark.parametrize(("typed", "leases"), [("Mini", []), ("mini", ["ns-a"])])
+def test_a_protected_environment_is_leased_only_where_its_name_was_typed(
+    tmp_path: Path, typed: str | None, leases: list[str]
+) -> None:
+    """A Lease is written to the cluster too, and until the name is typed nothing is."""
+    resolved = environment(tmp_path / "parameters", confirm=typed, **{"cluster.protected": True})
+    (tmp_path / "parameters" / "manifests").mkdir()
+    (tmp_path / "parameters" / "manifests" / "a.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: a}\n"
+    )
+    cluster = Known()
+    run_batch(
+        resolved, cast(Cluster, cluster), notebooks=notebooks(tmp_path / "notebooks", {"A": ["run.finish()"]}),
+        outputs=tmp_path / "outputs", tracks=["A"], read_only=False, say=print, render=print,
+    )  # fmt: skip
+    assert cluster.leases == leases
 
 
 def test_a_notebook_whose_manifests_do_not_render_may_change_nothing(tmp_path: Path) -> None:
