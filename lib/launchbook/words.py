@@ -8,6 +8,7 @@ written here is not a rule.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -62,6 +63,7 @@ class Check:
     evidence:  paths below the run folder that hold what was seen
     at:        when it was recorded, RFC 3339 in UTC; judges leave it empty, the run stamps it
     figure:    the measured figure as a number, where a waiver may bound it
+    bound:     how it may be bounded, relation and unit: `<= ms`, `>=` of a plain number; of `%` the figure is a share
     """
 
     id: str
@@ -73,6 +75,7 @@ class Check:
     evidence: tuple[str, ...] = ()
     at: str = ""
     figure: float | None = None
+    bound: str = ""
 
     def __repr__(self) -> str:
         return f"{self.status:<7} {self.id} {self.subject}: {self.measured} (expected {self.expected}). {self.because}"
@@ -94,12 +97,17 @@ class Rule:
 _BOUND = re.compile(r"^\s*(?P<figure>[^<>=]+?)\s*(?P<relation><=|<|>=|>)\s*(?P<limit>-?\d+(\.\d+)?)\s*(?P<unit>\S.*)?$")
 
 
+# A unit that may be written for another -> that other one, and what it is multiplied by.
+_UNITS = {
+    "s": ("ms", 1000.0), "ms": ("s", 0.001), "min": ("h", 1 / 60), "requests/s": ("/s", 1.0), "iterations/s": ("/s", 1.0),
+}  # fmt: skip
 _LONGEST = timedelta(days=366)
 
 
 def _person(name: str) -> str:
-    """A name however it is spaced and written."""
-    return " ".join(name.split()).casefold()
+    """A name however it is spaced and written, without what nobody sees."""
+    plain = unicodedata.normalize("NFKC", name)
+    return " ".join("".join(c for c in plain if unicodedata.category(c) != "Cf").split()).casefold()
 
 
 @dataclass(frozen=True)
@@ -145,16 +153,33 @@ class Waiver:
             return "nothing was measured, so there is no figure that could have been accepted"
         if check.figure is None:
             return f"{check.id} carries no figure to compare with the bound {self.bound!r}"
-        limit, relation = float(found["limit"]), found["relation"]
-        within = {
-            "<=": check.figure <= limit,
-            "<": check.figure < limit,
-            ">=": check.figure >= limit,
-            ">": check.figure > limit,
-        }
+        limit, relation = _scaled(found, check.bound), found["relation"]
+        if limit is None and not check.bound:
+            return f"no bound can accept a figure of {check.id}"
+        if limit is None:
+            return f"its bound {self.bound!r} is no bound on {check.id}: write it as 'figure {_shape(check.bound)}'"
+        figure = 100 * check.figure if check.bound.endswith("%") else check.figure
+        within = {"<=": figure <= limit, "<": figure < limit, ">=": figure >= limit, ">": figure > limit}
         if not within[relation]:
-            return f"the measured {check.figure:g} is outside its bound {self.bound!r}"
+            return f"the measured {figure:g} is outside its bound {self.bound!r}"
         return None
+
+
+def _scaled(found: re.Match[str], bound: str) -> float | None:
+    """A waiver's limit in the unit of the figure; None where it is of another unit, or holds for every worse figure."""
+    relation, _, unit = bound.partition(" ")
+    given = found["unit"] or ""
+    if not relation or found["relation"][0] != relation[0]:
+        return None
+    other, by = _UNITS.get(given, (given, 1.0))
+    if unit not in (given, other):
+        return None
+    return float(found["limit"]) * (1.0 if given == unit else by)
+
+
+def _shape(bound: str) -> str:
+    relation, _, unit = bound.partition(" ")
+    return " ".join(filter(None, (relation, "N", unit)))
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,10 @@ RULES = {
 
 
 def check(
-    id: str, status: Status = Status.PASS, *, subject: str = "s", figure: float | None = None, at: str = ""
-) -> Check:
-    return Check(id, subject, status, "measured", "expected", "Because.", figure=figure, at=at)
+    id: str, status: Status = Status.PASS, *, subject: str = "s", figure: float | None = None, at: str = "",
+    bound: str = "<= ms",
+) -> Check:  # fmt: skip
+    return Check(id, subject, status, "measured", "expected", "Because.", figure=figure, at=at, bound=bound)
 
 
 def p1(passed: int, failed: int = 0, unknown: int = 0) -> list[Check]:
@@ -118,6 +119,16 @@ def test_a_waiver_within_its_bound_makes_the_launch_conditional() -> None:
         ),
         ({"owner": "Ann  Lee", "approver": "ann lee"}, check("X.P00", Status.FAIL, figure=1.0), "it is self-approved"),
         ({"approver": "Lead "}, check("X.P00", Status.FAIL, figure=1.0), "it is self-approved"),
+        (
+            {"owner": "Ann Lee", "approver": "Ann\u200b Lee"},
+            check("X.P00", Status.FAIL, figure=1.0),
+            "it is self-approved",
+        ),
+        (
+            {"owner": "Ann Lee", "approver": "\uff21nn Lee"},
+            check("X.P00", Status.FAIL, figure=1.0),
+            "it is self-approved",
+        ),
         ({"subject": "*"}, check("X.P00", Status.FAIL, figure=1.0), "it is over-broad"),
         ({"subject": "t"}, check("X.P00", Status.FAIL, figure=1.0), "this run has no check X.P00 of t"),
         (
@@ -138,6 +149,38 @@ def test_a_waiver_that_does_not_hold_is_listed_and_ignored(
     assert decision.checks[0].status is failed.status
     assert len(decision.ignored) == 1
     assert reason in decision.ignored[0][1]
+
+
+@pytest.mark.parametrize(
+    ("given", "bound", "figure", "reason"),
+    [
+        ("p(95) <= 800 ms", "<= ms", 700.0, None),
+        ("p(95) < 0.8 s", "<= ms", 700.0, None),
+        ("p(95) <= 0.6 s", "<= ms", 700.0, "the measured 700 is outside its bound 'p(95) <= 0.6 s'"),
+        ("p(95) >= 100 ms", "<= ms", 700.0, "its bound 'p(95) >= 100 ms' is no bound on X.P00: write it as 'figure <= N ms'"),
+        ("p(95) <= 800", "<= ms", 700.0, "is no bound on X.P00: write it as 'figure <= N ms'"),
+        ("p(95) <= 800 s", "<= ms", 900_000.0, "the measured 900000 is outside its bound 'p(95) <= 800 s'"),
+        ("errors <= 5 %", "<= %", 0.02, None),
+        ("errors <= 5 %", "<= %", 0.07, "the measured 7 is outside its bound 'errors <= 5 %'"),
+        ("errors <= 5", "<= %", 0.02, "write it as 'figure <= N %'"),
+        ("offenders <= 50 %", "<=", 12.0, "write it as 'figure <= N'"),
+        ("offenders <= 2", "<=", 2.0, None),
+        ("rate >= 80 requests/s", ">= /s", 90.0, None),
+        ("rate >= 80 /s", ">= /s", 79.0, "the measured 79 is outside its bound 'rate >= 80 /s'"),
+        ("rate <= 80 /s", ">= /s", 10.0, "write it as 'figure >= N /s'"),
+        ("kept >= 30 min", ">= h", 0.6, None),
+        ("kept >= 30 min", ">= h", 0.4, "the measured 0.4 is outside its bound 'kept >= 30 min'"),
+        ("p(95) <= 800 ms", "", 700.0, "no bound can accept a figure of X.P00"),
+    ],
+)  # fmt: skip
+def test_a_bound_is_held_against_unit_and_direction_of_the_figure(
+    given: str, bound: str, figure: float, reason: str | None
+) -> None:
+    """5 % is no share of 5, and what holds for every worse figure bounds nothing."""
+    failed = check("X.P00", Status.FAIL, figure=figure, bound=bound)
+    decision = weigh([failed, *p1(5)], RULES, [waiver(bound=given)], today=TODAY)
+    assert decision.checks[0].status is (Status.FAIL if reason else Status.WAIVED)
+    assert [reason in why for _, why in decision.ignored] == ([True] if reason else [])  # type: ignore[operator]
 
 
 def test_identity_can_not_be_waived() -> None:

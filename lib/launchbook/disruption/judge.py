@@ -37,9 +37,11 @@ def _budget(one: Mapping[str, Any]) -> Check:
     allowed, pods = status.get("disruptionsAllowed", 0), status.get("expectedPods", 0)
     measured = f"{have} healthy of {pods}, {need} needed, {counted(allowed, 'disruption')} allowed"
 
-    def say(verdict: Status, because: str) -> Check:
+    def say(verdict: Status, because: str, figure: float | None = None) -> Check:
         evidence = ("evidence/disruption/budgets.json",)
-        return Check("A.budget", one["name"], verdict, measured, _EXPECTED, because, evidence, figure=float(allowed))
+        return Check(
+            "A.budget", one["name"], verdict, measured, _EXPECTED, because, evidence, figure=figure, bound=">="
+        )
 
     if status.get("observedGeneration") != live["metadata"].get("generation"):
         return say(Status.UNKNOWN, "The disruption controller has not seen this generation of the budget yet.")
@@ -53,16 +55,17 @@ def _budget(one: Mapping[str, Any]) -> Check:
         because = f"{', '.join(one['shared'])} is in another budget too; the API server refuses to evict such a pod."
         return say(Status.FAIL, because)
     if need >= pods:
-        return say(Status.FAIL, _too_much(live.get("spec") or {}, need, pods))
+        return say(Status.FAIL, _too_much(live.get("spec") or {}, need, pods), float(allowed))
     if need == 0 and pods > 1:
         return say(Status.FAIL, f"{_promise(live.get('spec') or {}, pods)}, so it protects nothing.")
     if have < need:
         return say(
             Status.FAIL,
             f"Only {counted(have, 'pod is', 'pods are')} healthy; {counted(need, 'is', 'are')} needed.{_stuck(one)}",
+            float(allowed),
         )
     if allowed < 1:
-        return say(Status.FAIL, f"It allows no disruption now, with {have} of {pods} pods healthy.")
+        return say(Status.FAIL, f"It allows no disruption now, with {have} of {pods} pods healthy.", float(allowed))
     return say(Status.PASS, f"{allowed} of {pods} pods may go at a time{_rounded(live.get('spec') or {}, pods)}.")
 
 
@@ -123,7 +126,7 @@ def drains(found: Mapping[str, Any]) -> list[Check]:
     def say(verdict: Status, measured: str, because: str, bad: int | None = None) -> list[Check]:
         evidence = ("evidence/disruption/placement.json",)
         figure = None if bad is None else float(bad)
-        return [Check("A.drain", "nodes", verdict, measured, expected, because, evidence, figure=figure)]
+        return [Check("A.drain", "nodes", verdict, measured, expected, because, evidence, figure=figure, bound="<=")]
 
     if found["problem"]:
         return say(Status.UNKNOWN, "not read", found["problem"])
@@ -205,9 +208,11 @@ def _proof(one: Mapping[str, Any], expected: str, bounds: Sequence[Threshold]) -
     if requests and bounds:
         expected = ", ".join([expected, *(bound.name for bound in bounds)])
 
-    def say(verdict: Status, because: str) -> Check:
+    def say(verdict: Status, because: str, figure: float | None = None) -> Check:
         evidence = ("evidence/disruption/evictions.json",)
-        return Check("A.eviction", one["name"], verdict, measured, expected, because, evidence, figure=one["recovered"])
+        return Check(
+            "A.eviction", one["name"], verdict, measured, expected, because, evidence, figure=figure, bound="<= %"
+        )
 
     if one["problem"]:
         return say(Status.UNKNOWN, one["problem"])
@@ -242,8 +247,10 @@ def _sent(requests: Mapping[str, Any]) -> str:
     return f"{requests['count']} requests, {failed} failed{longest}"
 
 
-def _answered(one: Mapping[str, Any], bounds: Sequence[Threshold], kept: str) -> tuple[Status, str]:
-    """What the requests say of a proof that holds without them."""
+def _answered(
+    one: Mapping[str, Any], bounds: Sequence[Threshold], kept: str
+) -> tuple[Status, str] | tuple[Status, str, float]:
+    """What the requests say of a proof that holds without them, with the share that failed where that breaks it."""
     requests = one["requests"]
     if not requests:
         return Status.PASS, f"{kept} No request was sent meanwhile: {one['unasked']}."
@@ -253,7 +260,7 @@ def _answered(one: Mapping[str, Any], bounds: Sequence[Threshold], kept: str) ->
     share = requests["failed"] / requests["count"]
     if not all(bound.holds(share) for bound in bounds):
         first = f"; the first: {requests['errors'][0]}" if requests["errors"] else ""
-        return Status.FAIL, f"{kept} But {share:.2%} of the requests to {requests['to']} failed{first}."
+        return Status.FAIL, f"{kept} But {share:.2%} of the requests to {requests['to']} failed{first}.", share
     if one["gone"] is None:
         because = (
             f"The evicted pod was still ending, so what requests to {requests['to']} meet at its end can't be told"

@@ -210,7 +210,17 @@ def check(answer: Answer | None, wanted: float) -> Check:
 
     def say(status: Status, more: str = "") -> Check:
         because = f"{answer.because}{more}"
-        return Check("B.capacity", "load", status, _measured(answer), expected, because, evidence, figure=answer.held)
+        return Check(
+            "B.capacity",
+            "load",
+            status,
+            _measured(answer),
+            expected,
+            because,
+            evidence,
+            figure=answer.held,
+            bound=">= /s",
+        )
 
     if answer.said in ("found", "not even the first"):
         assert answer.broken is not None

@@ -12,7 +12,7 @@ from launchbook.load import doubts, floor, health, pauses, shape
 from launchbook.load.figures import figures, trend
 from launchbook.load.soak import LONG, Slope, lasting
 from launchbook.load.tally import Tally
-from launchbook.load.terms import Finding, Outcome, Plan, Reason, Sender, amount, interval
+from launchbook.load.terms import Finding, Outcome, Plan, Reason, Sender, amount, bound_of, interval
 from launchbook.thresholds import Threshold
 from launchbook.words import Check, Status
 
@@ -138,7 +138,15 @@ def _threshold(one: Finding, result: Outcome, plan: Plan, errors: Mapping[str, i
 
     def say(status: Status, because: str) -> Check:
         return Check(
-            "B.threshold", threshold.name, status, measured, threshold.expression, because, evidence, figure=value
+            "B.threshold",
+            threshold.name,
+            status,
+            measured,
+            threshold.expression,
+            because,
+            evidence,
+            figure=value,
+            bound=bound_of(threshold),
         )
 
     if result in ("INVALID", "NO DATA"):

@@ -88,6 +88,14 @@ def amount(threshold: Threshold, value: float) -> str:
     return _telling(threshold, value, lambda more: f"{by * value:.{digits + more}f}", by) + unit
 
 
+def bound_of(threshold: Threshold) -> str:
+    """How a waiver may bound the figure of a threshold: see words.Check.bound; "" where no bound says more than it."""
+    if threshold.relation[0] not in "<>":
+        return ""
+    unit = {"http_req_failed": " %", "http_req_duration": " ms"}.get(threshold.metric)
+    return f"{threshold.relation[0]}={unit or (' /s' if threshold.aggregate == 'rate' else '')}"
+
+
 def shown(threshold: Threshold, value: float) -> str:
     """A figure in four digits, or in as many as it takes to see whether it keeps a threshold."""
     return _telling(threshold, value, lambda more: f"{value:.{4 + more}g}")

@@ -84,7 +84,9 @@ def rate(rates: pd.DataFrame) -> Check:
         return Check("C.rate", "containers", Status.UNKNOWN, measured, expected, because, evidence)
     top = rates.sort_values("load").iloc[-1]
     because = f"{top['namespace']}/{top['pod']} logs most: {top['load']:.0f} bytes/s under load."
-    return Check("C.rate", "containers", Status.PASS, measured, expected, because, evidence, figure=figure)
+    return Check(
+        "C.rate", "containers", Status.PASS, measured, expected, because, evidence, figure=figure, bound="<= bytes/s"
+    )
 
 
 def retention(lasting: pd.DataFrame, limits: Mapping[str, Any], terms: Terms) -> Check:
@@ -102,7 +104,9 @@ def retention(lasting: pd.DataFrame, limits: Mapping[str, Any], terms: Terms) ->
     measured = f"{least['retained']:.2f} h on the node, {least['readable']:.2f} h with kubectl logs"
     status = Status.PASS if least["retained"] >= needed else Status.FAIL
     because = f"{least['namespace']}/{least['pod']} has the least: {told}."
-    return Check("C.retention", "containers", status, measured, expected, because, figure=float(least["retained"]))
+    return Check(
+        "C.retention", "containers", status, measured, expected, because, figure=float(least["retained"]), bound=">= h"
+    )
 
 
 def restarts(found: pd.DataFrame) -> Check:
@@ -119,7 +123,9 @@ def restarts(found: pd.DataFrame) -> Check:
         told = "; ".join(
             f"{r['namespace']}/{r['pod']}: {r['restarts']} ({r['reason']})" for r in bad.to_dict("records")
         )
-        return Check("C.restarts", "containers", Status.FAIL, measured, expected, f"{told}.", figure=float(total))
+        return Check(
+            "C.restarts", "containers", Status.FAIL, measured, expected, f"{told}.", figure=float(total), bound="<="
+        )
     because = "Each restart keeps one earlier log only; there were few." if total else "None, so no log was lost."
     return Check("C.restarts", "containers", Status.PASS, measured, expected, because, figure=float(total))
 
@@ -213,4 +219,14 @@ def decision(decided: Decision) -> Check:
     if decided.decision == "deploy":
         return Check("C.decision", subject, Status.FAIL, "absent: deploy", expected, because, evidence)
     measured = f"absent: deferral proposed at {decided.peak:.0f} bytes/s"
-    return Check("C.decision", subject, Status.FAIL, measured, expected, because, evidence, figure=decided.peak)
+    return Check(
+        "C.decision",
+        subject,
+        Status.FAIL,
+        measured,
+        expected,
+        because,
+        evidence,
+        figure=decided.peak,
+        bound="<= bytes/s",
+    )

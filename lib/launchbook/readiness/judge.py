@@ -54,8 +54,9 @@ def _item(item: Item, objects: Objects, statement: Any, subject: str, today: dat
         audit = AUDITS[item.audit]
         found = audit.judge(objects)
         return Check(
-            item.check_id, subject, found.status, found.measured, audit.expected, found.because, figure=found.figure
-        )
+            item.check_id, subject, found.status, found.measured, audit.expected, found.because,
+            figure=found.figure, bound="<=",
+        )  # fmt: skip
     if item.pending is not None:
         because = f"It waits for {item.pending}."
         return Check(item.check_id, subject, Status.FAIL, "pending", "answered", because)
