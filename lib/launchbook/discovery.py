@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from launchbook.errors import NotFound, UnknownKind
+from launchbook.errors import ClusterError, NotFound, UnknownKind
 from launchbook.transport import Transport
+
+# A segment of a path that stays one: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
+_SEGMENT = re.compile(r"(?!\.{1,2}$)[^/%?#\\\s]+")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,11 @@ class Discovery:
 
     def path(self, api_version: str, kind: str, namespace: str | None, name: str = "") -> str:
         """Where a kind's objects live, or one of them. Raises UnknownKind, ClusterError."""
+        for part in (namespace, name):
+            if part and not _SEGMENT.fullmatch(part):
+                raise ClusterError(
+                    f"{part!r} is no name of an object: it would lead to another one. It was not asked for."
+                )
         resource = self.resource(api_version, kind)
         scope = f"/namespaces/{namespace}" if namespace and resource.namespaced else ""
         return f"{resource.base}{scope}/{resource.plural}" + (f"/{name}" if name else "")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from launchbook.consistent import consistent
@@ -15,6 +14,7 @@ from launchbook.contents import FILE, FOLDER, contents
 from launchbook.errors import ParametersError
 from launchbook.folder import RunFolder
 from launchbook.record import write_evidence
+from launchbook.sealed import sha256
 from launchbook.tracks import TRACKS
 from launchbook.verdict import fold
 
@@ -194,11 +194,6 @@ def require_seal(folder: RunFolder) -> None:
             f"{folder.path} has no MANIFEST.json: the run is at work, broke off, or is stepped through by hand and not "
             f"closed yet (`launchbook close {folder.path}`)."
         )
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _before(folder: RunFolder) -> dict[str, str] | None:

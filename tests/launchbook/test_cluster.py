@@ -75,6 +75,14 @@ def cluster(server: Server) -> Cluster:
     return Cluster(configuration, "here")
 
 
+@pytest.mark.parametrize("name", ["../../namespaces/kube-system", "..", ".", "a/b", "a?dryRun=All", "a%2fb", "a b"])
+def test_no_name_leads_to_another_object(server: Server, name: str) -> None:
+    """Names come from manifests and journals, and are a segment of a path."""
+    with pytest.raises(ClusterError, match=r"is no name of an object: it would lead to another one"):
+        cluster(server).get("Namespace", name)
+    assert server.asked == 0
+
+
 @pytest.mark.parametrize("answers", [[429], [503, 429], [500, 502, 503, 504], [0], [0, 429, 0]])
 def test_it_is_asked_again(server: Server, answers: list[int]) -> None:
     """A server-side apply done twice is one done once."""

@@ -19,6 +19,7 @@ from launchbook.parameters import Environment
 from launchbook.parameters_file import load
 from launchbook.protected import require_name
 from launchbook.record import read_evidence
+from launchbook.sealed import sealed
 
 
 def command(folder: Path, *, confirm: str | None, even_if_changed: bool, tell: Callable[[str], Any]) -> tuple[str, int]:
@@ -34,16 +35,28 @@ def command(folder: Path, *, confirm: str | None, even_if_changed: bool, tell: C
             f"{folder} holds no evidence/{FILE}: this run applied nothing, or is no run folder. Name one such as "
             "outputs/latest. Nothing was changed."
         )
+    _require_sealed(files)
     environment = load(files.parameters).environment
     _require(environment, confirm)
     cluster = Cluster.connect(environment.cluster)
     applying = environment.model_copy(update={"allow": ("apply",)})
     with leased(cluster, applying, Holder.here(f"undo-{files.id}")):
-        timeout = environment.manifests.ready_timeout
-        frame = take_back(cluster, journal, timeout, even_if_changed=even_if_changed, tell=tell)
+        frame = take_back(cluster, journal, environment.manifests, even_if_changed=even_if_changed, tell=tell)
     rows = [[visible(value) for value in row] for row in frame.itertuples(index=False)]
     whole = frame["action"].isin(["restored", "deleted"]).all()
     return tabulate(rows, [name.upper() for name in COLUMNS]), int(not whole)
+
+
+def _require_sealed(files: RunFolder) -> None:
+    """Raises ParametersError where the seal of a run says that what undo goes by was changed since."""
+    if not files.sealed:
+        return
+    for path in (files.evidence / FILE, files.parameters):
+        if not sealed(files, path):
+            raise ParametersError(
+                f"{path} is not what was sealed with the run: whoever changed it would choose what is undone. "
+                f"`launchbook verify {files.path}` says what else differs. Nothing was changed."
+            )
 
 
 def _require(environment: Environment, confirm: str | None) -> None:

@@ -14,13 +14,15 @@ import pandas as pd
 
 from launchbook.cluster import MANAGER, Cluster
 from launchbook.counted import counted
-from launchbook.errors import ClusterError, ParametersError
+from launchbook.errors import ClusterError, NotAllowed, ParametersError
 from launchbook.manifests.diff import masked, shown
 from launchbook.manifests.fields import applied_by, changed_since, extract, union, without_controllers
 from launchbook.manifests.journal import FILE
+from launchbook.manifests.naming import place
 from launchbook.manifests.order import phases, together
 from launchbook.manifests.waiting import awaited
 from launchbook.manifests.within import others_in
+from launchbook.parameters import Manifests
 from launchbook.run import Run
 
 Object = dict[str, Any]
@@ -36,7 +38,7 @@ def undo(run: Run, *, even_if_changed: bool = False) -> pd.DataFrame:
     run.require("apply")
     given = run.parameters.manifests
     frame = take_back(
-        run.cluster, run.read(FILE), given.ready_timeout, even_if_changed=even_if_changed,
+        run.cluster, run.read(FILE), given, even_if_changed=even_if_changed,
         tell=lambda text: run.progress(text, None),
     )  # fmt: skip
     run.evidence("manifests/undone.json", frame.to_dict("records"))
@@ -44,15 +46,17 @@ def undo(run: Run, *, even_if_changed: bool = False) -> pd.DataFrame:
 
 
 def take_back(
-    cluster: Cluster, journal: Entry | None, timeout: float, *, even_if_changed: bool, tell: Callable[[str], Any]
+    cluster: Cluster, journal: Entry | None, given: Manifests, *, even_if_changed: bool, tell: Callable[[str], Any]
 ) -> pd.DataFrame:
     """Columns object, action (restored, deleted, kept, not undone), because, in the order in which it was done.
 
-    journal: what the run wrote, see Journal; timeout: seconds for what is restored to be ready; even_if_changed: also
-    where somebody else has written to an object since; tell: takes each line of progress.
+    journal: what the run wrote, see Journal; given: where it was allowed to write, and how long what is restored may
+    take to be ready; even_if_changed: also where somebody else has written to an object since; tell: takes each line
+    of progress.
 
-    Raises ParametersError where the run applied nothing, ClusterError where this is another cluster or an object was
-    changed since. Nothing was changed then.
+    Raises ParametersError where the run applied nothing, NotAllowed where the journal names what the run was not
+    allowed to write, ClusterError where this is another cluster or an object was changed since. Nothing was changed
+    then.
     """
     entries = list(((journal or {}).get("steps") or {}).values())
     if journal is None or not entries:
@@ -60,6 +64,11 @@ def take_back(
     if journal["cluster"] != cluster.identity.uid:
         raise ClusterError(
             f"this is cluster {cluster.identity.uid}, the run changed {journal['cluster']}. Nothing was changed."
+        )
+    if outside := [entry for entry in entries if not _allowed(cluster, entry, given)]:
+        raise NotAllowed(
+            f"the journal names {_key(outside[0])}, which is outside `manifests.namespaces` and `cluster_objects`: no run "
+            "of this environment wrote it. Nothing was changed."
         )
     live = dict(zip(map(_key, entries), together(lambda entry: _live(cluster, entry), entries), strict=True))
     entries = [entry for entry in entries if _was_done(entry, live[_key(entry)])]
@@ -77,7 +86,7 @@ def take_back(
     rows += _all_deleted(cluster, [entry for entry in mine if entry["action"] == "created"], tell)
     back = {row["object"] for row in rows if row["action"] == "restored"}
     again = [entry["before"] for entry in changes if _key(entry) in back]
-    rows += _not_ready(awaited(cluster, again, timeout, tell))
+    rows += _not_ready(awaited(cluster, again, given.ready_timeout, tell))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -90,6 +99,17 @@ def _backwards(entries: Sequence[Entry]) -> list[list[Entry]]:
 
 def _key(entry: Entry) -> str:
     return "/".join(filter(None, (entry["kind"], entry["namespace"], entry["name"])))
+
+
+def _allowed(cluster: Cluster, entry: Entry, given: Manifests) -> bool:
+    """Whether a run may have written this object: it lives where the run could, and what was before is of the same name."""
+    meta = {"name": entry["name"], "namespace": entry["namespace"]}
+    former = entry["before"] or {"kind": entry["kind"], "metadata": meta}
+    same = former.get("kind", entry["kind"]) == entry["kind"] and all(
+        former["metadata"].get(k, v) == v for k, v in meta.items()
+    )
+    scoped = not entry["namespace"] or cluster.resource(entry["apiVersion"], entry["kind"]).namespaced
+    return same and scoped and place({**entry, "metadata": meta}) in (*given.namespaces, *given.cluster_objects)
 
 
 def _live(cluster: Cluster, entry: Entry) -> Object | None:

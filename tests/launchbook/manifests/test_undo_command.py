@@ -9,6 +9,7 @@ import pytest
 from launchbook.errors import ClusterError, NotAllowed, ParametersError
 from launchbook.manifests.undo_command import command
 from launchbook.record import write_evidence
+from launchbook.sealed import sha256
 
 ENVIRONMENT = """
 name: prod
@@ -30,6 +31,18 @@ def test_a_run_that_applied_nothing(tmp_path: Path) -> None:
     """Nor is a folder of something else a run."""
     with pytest.raises(ParametersError, match=r"holds no evidence/manifests/undo\.json.*Nothing was changed"):
         undo(tmp_path)
+
+
+@pytest.mark.parametrize("changed", ["evidence/manifests/undo.json", "parameters.yaml"])
+def test_what_was_changed_after_the_seal_is_not_gone_by(tmp_path: Path, changed: str) -> None:
+    """Who may write the folder would choose what is deleted, and where."""
+    journal = tmp_path / "evidence" / "manifests" / "undo.json"
+    write_evidence(journal, {"cluster": "u", "steps": {}})
+    write_evidence(tmp_path / "parameters.yaml", ENVIRONMENT.format(allow="apply", protected="true"))
+    files = {n: sha256(tmp_path / n) for n in ("evidence/manifests/undo.json", "parameters.yaml")}
+    write_evidence(tmp_path / "MANIFEST.json", {"files": files | {changed: "another"}})
+    with pytest.raises(ParametersError, match=rf"{changed} is not what was sealed with the run.*Nothing was changed"):
+        undo(tmp_path, confirm="prod")
 
 
 def test_undo_needs_what_applying_needs(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from launchbook.errors import ClusterError, MissingRight
+from launchbook.errors import ClusterError, MissingRight, NotAllowed
 from launchbook.manifests.undoing import take_back
+from launchbook.parameters import Manifests
 
 APPLIED = [{"manager": "launchbook", "operation": "Apply", "time": "1", "fieldsV1": {"f:data": {"f:a": {}}}}]
 
@@ -17,6 +20,9 @@ def entry(kind: str, name: str, action: str = "created", before: Any = None, uid
     after = None if uid is None else {"uid": uid, "managedFields": APPLIED}
     place = None if kind == "Namespace" else "s"
     return {"apiVersion": "v1", "kind": kind, "namespace": place, "name": name, "action": action, "because": "", "before": before, "after": after}  # fmt: skip
+
+
+GIVEN = Manifests(path=Path("m"), namespaces=("s",), cluster_objects=("IngressClass/ours",), ready_timeout=1.0)
 
 
 class Cluster:
@@ -38,6 +44,9 @@ class Cluster:
         self.deleted.append(f"{kind}/{name}")
         return True
 
+    def resource(self, api_version: str, kind: str) -> Any:
+        return SimpleNamespace(namespaced=kind not in ("Namespace", "ClusterRole"))
+
     def wait(self, *_: Any, **__: Any) -> None:
         """It is gone at once."""
 
@@ -54,7 +63,7 @@ def undone(
 ) -> dict[str, tuple[str, str]]:
     steps = {f"{e['kind']}/{e['name']}": e for e in entries}
     options = {"even_if_changed": False, "tell": lambda text: None, **options}
-    frame = take_back(cluster, {"cluster": journal_of, "steps": steps}, 1.0, **options)  # type: ignore[arg-type]
+    frame = take_back(cluster, {"cluster": journal_of, "steps": steps}, GIVEN, **options)  # type: ignore[arg-type]
     return {r["object"].rpartition("/")[2]: (r["action"], r["because"]) for r in frame.to_dict("records")}
 
 
@@ -65,6 +74,25 @@ def test_what_was_created_goes_in_reverse() -> None:
     found = undone(cluster, *(entry(kind, name) for name, kind in names.items()))
     assert {action for action, _ in found.values()} == {"deleted"}
     assert cluster.deleted == ["Deployment/d", "NetworkPolicy/n", "ConfigMap/c", "Namespace/s"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"namespace": "kube-system"}, "ConfigMap/kube-system/c"),
+        ({"kind": "Namespace", "namespace": None, "name": "default"}, "Namespace/default"),
+        ({"kind": "IngressClass", "namespace": None, "name": "theirs"}, "IngressClass/theirs"),
+        ({"kind": "ClusterRole"}, "ClusterRole/s/c"),
+        ({"action": "changed", "before": {"kind": "ConfigMap", "metadata": {"name": "c", "namespace": "t"}}}, "ConfigMap/s/c"),
+        ({"action": "changed", "before": {"kind": "Secret", "metadata": {"name": "c", "namespace": "s"}}}, "ConfigMap/s/c"),
+    ],
+)  # fmt: skip
+def test_a_journal_that_names_what_no_run_could_write_is_refused(changed: dict[str, Any], named: str) -> None:
+    """Even with the right UID, and beside what the run did write."""
+    cluster = Cluster({"c": "u", "d": "u", "default": "u", "theirs": "u"})
+    with pytest.raises(NotAllowed, match=re.escape(f"the journal names {named}, which is outside")):
+        undone(cluster, entry("Deployment", "d"), {**entry("ConfigMap", "c"), **changed}, even_if_changed=True)
+    assert cluster.deleted == []
 
 
 def test_policies_outlive_the_pods_that_they_protect() -> None:
