@@ -25,7 +25,7 @@ _CRASHES = 3  # restarts after which a container that keeps ending has failed
 def pod_failure(pod: Object) -> str | None:
     """Why this pod will not become ready by waiting, or None."""
     status, name = pod.get("status") or {}, pod["metadata"]["name"]
-    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+    for container in _statuses(pod):
         waiting = (container.get("state") or {}).get("waiting") or {}
         if waiting.get("reason") in _HOPELESS and not _still_young(waiting, container):
             detail = (waiting.get("message") or "").split("\n")[0][:200]
@@ -48,8 +48,8 @@ def pod_failure(pod: Object) -> str | None:
 
 
 def restarted(pod: Object, now: datetime) -> str | None:
-    """A container that was restarted and has not yet run for longer than it did before: it may end again."""
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+    """A container, a sidecar too, that was restarted and has not yet run for longer than before: it may end again."""
+    for container in _statuses(pod):
         running = (container.get("state") or {}).get("running")
         before = (container.get("lastState") or {}).get("terminated") or {}
         if not running or not container.get("restartCount") or not before.get("startedAt"):
@@ -62,6 +62,12 @@ def restarted(pod: Object, now: datetime) -> str | None:
                 f" last after exit code {before.get('exitCode')}; it runs for {runs:.0f} s and ran for {ran:.0f} s before"
             )
     return None
+
+
+def _statuses(pod: Object) -> list[Object]:
+    """Of every container, those that initialize it, sidecars among them, first."""
+    status = pod.get("status") or {}
+    return [one for field in ("initContainerStatuses", "containerStatuses") for one in status.get(field) or ()]
 
 
 def _seconds(since: str, until: datetime) -> float:

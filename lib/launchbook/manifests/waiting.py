@@ -95,6 +95,8 @@ def _state(cluster: Cluster, item: Object) -> State:
             return _service_state(cluster, live)
         if item["kind"] == "PodDisruptionBudget":
             return _budget_state(cluster, live)
+        if item["kind"] == "Pod":
+            return state_of(live, [live], (), datetime.now(UTC))
         if item["kind"] not in _WORKLOADS:
             return state_of(live)
         return state_of(live, _pods_of(cluster, live), _events_of(cluster, live), datetime.now(UTC))

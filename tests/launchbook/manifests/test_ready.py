@@ -87,8 +87,8 @@ def test_a_kind(item: Any, state: str, because: str) -> None:
     assert (found.state, found.because) == (state, because)
 
 
-def pod(**container: Any) -> dict[str, Any]:
-    status = {"containerStatuses": [{"name": "c", "image": "i:1", "restartCount": 0, **container}]}
+def pod(field: str = "containerStatuses", **container: Any) -> dict[str, Any]:
+    status = {field: [{"name": "c", "image": "i:1", "restartCount": 0, **container}]}
     return {"metadata": {"name": "p"}, "status": status}
 
 
@@ -132,11 +132,12 @@ def test_a_workload_that_counts_itself_ready_is_not_while_its_pods_crash() -> No
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("field", ["containerStatuses", "initContainerStatuses"])  # a sidecar's is among the latter
 @pytest.mark.parametrize(
     ("ran", "runs", "state"),
     [(2, 5, "waiting"), (2, 11, "ready"), (30, 20, "waiting"), (30, 31, "ready"), (999, 61, "ready")],
 )
-def test_a_restarted_container_must_outlast_its_last_run(ran: int, runs: int, state: str) -> None:
+def test_a_restarted_container_must_outlast_its_last_run(field: str, ran: int, runs: int, state: str) -> None:
     """At least 10 s, a minute at most: it may end again as it did before."""
     now = datetime(2026, 11, 24, 12, tzinfo=UTC)
     started = now - timedelta(seconds=runs)
@@ -146,6 +147,7 @@ def test_a_restarted_container_must_outlast_its_last_run(ran: int, runs: int, st
         "exitCode": 3,
     }
     again = pod(
+        field,
         restartCount=4,
         ready=True,
         state={"running": {"startedAt": started.isoformat()}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from launchbook.errors import ClusterError
 from launchbook.manifests import waiting
 from launchbook.manifests.observe import Rendered
-from launchbook.manifests.waiting import wait
+from launchbook.manifests.waiting import awaited, wait
 
 UP = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
 DOWN = {**UP, "readyReplicas": 0, "availableReplicas": 0}
@@ -55,6 +56,27 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> Any:
         return dict(zip((o.rpartition("/")[2] for o in found["object"]), found["state"], strict=True))
 
     return waited
+
+
+def test_a_pod_of_its_own_is_looked_at_as_a_workloads_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says Ready between two crashes, and no controller counts it."""
+    started = datetime.now(UTC)
+    ended = {
+        "startedAt": (started - timedelta(seconds=9)).isoformat(),
+        "finishedAt": started.isoformat(),
+        "exitCode": 1,
+    }
+    proxy = {"name": "proxy", "restartCount": 1, "state": {"running": {"startedAt": started.isoformat()}}, "ready": True,
+             "lastState": {"terminated": ended}}  # fmt: skip
+    status = {"conditions": [{"type": "Ready", "status": "True"}], "initContainerStatuses": [proxy]}
+    item = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "s"}, "status": status}
+    monkeypatch.setattr(waiting, "_POLL", 0.01)
+    cluster: Any = Cluster([], p=[item])
+    [row] = awaited(cluster, [item], 0.1, lambda text: None).to_dict("records")
+    assert row["state"] == "waiting"
+    assert row["because"].startswith(
+        "pod p, container proxy: restarted 1 times, last after exit code 1; it runs for 0 s"
+    )
 
 
 def test_what_was_ready_is_looked_at_again(waited: Any) -> None:
