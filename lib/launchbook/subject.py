@@ -43,8 +43,7 @@ def observe(cluster: Cluster, namespaces: Iterable[str]) -> dict[tuple[str, str]
     """
     found: dict[tuple[str, str], str] = {}
     for namespace in namespaces:
-        for pod in cluster.list("Pod", namespace):
-            found.update(images(pod))
+        found |= _running(cluster.list("Pod", namespace))
         for api_version, kind in (*_WORKLOADS, _POLICY):
             for item in cluster.list(kind, namespace, api_version=api_version):
                 word = "policy" if kind == _POLICY[1] else "manifest"
@@ -58,6 +57,15 @@ def observe(cluster: Cluster, namespaces: Iterable[str]) -> dict[tuple[str, str]
             if space := cluster.get("Namespace", namespace):
                 found[("manifest", f"Namespace/{namespace}")] = spec_hash(space)
     return found
+
+
+def _running(pods: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """Every image of these pods; where pods of one workload run several under one name, the digest of each."""
+    digests: dict[tuple[str, str], set[str]] = {}
+    for pod in pods:
+        for key, digest in images(pod).items():
+            digests.setdefault(key, set()).add(digest)
+    return {key: ", ".join(sorted(several)) for key, several in digests.items()}
 
 
 def images(pod: Mapping[str, Any]) -> dict[tuple[str, str], str]:

@@ -59,6 +59,19 @@ def test_every_container_of_a_pod_counts() -> None:
     }
 
 
+def test_a_tag_that_means_another_image_on_one_node_is_another_thing() -> None:
+    """Whichever pod is listed last: a moving tag is pulled anew where a pod is replaced."""
+    owned = [{"kind": "StatefulSet", "name": "db"}]
+    pods = [
+        {"kind": "Pod", "metadata": {"name": f"db-{n}", "namespace": "shop", "ownerReferences": owned},
+         "status": {"containerStatuses": [{"name": "c", "image": "i:1", "imageID": f"i@sha256:{digest}"}]}}
+        for n, digest in enumerate("121")
+    ]  # fmt: skip
+    (only,) = observe(Listing(*pods[::2]), ["shop"]).values()  # type: ignore[arg-type]
+    (mixed,) = observe(Listing(*pods), ["shop"]).values()  # type: ignore[arg-type]
+    assert (only, mixed) == ("sha256:1", "sha256:1, sha256:2")
+
+
 class Listing:
     """A cluster that lists what it is given, and may be forbidden to list some kinds."""
 
