@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from launchbook.endpoints import astray, strangers
-from launchbook.manifests.naming import name
+from launchbook.manifests.naming import is_of, name
 from launchbook.manifests.policy import peers_at_home
 from launchbook.selector import matches
 from launchbook.workloads import WORKLOADS, pod_metadata, workloads
@@ -39,8 +39,10 @@ def foreign(present: Present, rendered: Sequence[Object]) -> list[Foreign]:
     EndpointSlices are told by where they lead, since anybody can give one an owner.
     """
     names = {name(item) for item in rendered}
+    apis = {kind: api_version for api_version, kind in KINDS}
+    same = {name(item) for item in rendered if item["kind"] in apis and is_of(item, apis[item["kind"]])}
     items = [*workloads(present, WORKLOADS), *(one for kind in _OTHERS for one in present.get(kind) or ())]
-    found = [Foreign(name(item), _effect(item, rendered)) for item in items if not _ours(item, names)]
+    found = [Foreign(name(item), _effect(item, rendered)) for item in items if not _ours(item, same, names)]
     found += [
         Foreign(name(pod), f"runs {', '.join(one['name'] for one in beside)}, which somebody started in it")
         for pod in present.get("Pod") or ()
@@ -56,10 +58,11 @@ def foreign(present: Present, rendered: Sequence[Object]) -> list[Foreign]:
 _OTHERS = ("Service", "PodDisruptionBudget", "NetworkPolicy")
 
 
-def _ours(item: Object, rendered: set[str]) -> bool:
+def _ours(item: Object, same: set[str], rendered: set[str]) -> bool:
+    """same: of what is rendered, what is of Kubernetes' own kinds; another API's can have the same name."""
     meta = item["metadata"]
     owners = {f"{one['kind']}/{meta['namespace']}/{one['name']}" for one in meta.get("ownerReferences") or ()}
-    return name(item) in rendered or not owners.isdisjoint(rendered)
+    return name(item) in same or not owners.isdisjoint(rendered)
 
 
 def _effect(item: Object, rendered: Sequence[Object]) -> str:

@@ -13,7 +13,7 @@ from launchbook.home import home
 from launchbook.manifests import foreign as outsiders
 from launchbook.manifests import policy as networking
 from launchbook.manifests.foreign import Foreign
-from launchbook.manifests.naming import name, place
+from launchbook.manifests.naming import is_of, name, place
 from launchbook.selector import matches
 from launchbook.words import Check, Status
 
@@ -180,7 +180,7 @@ def policies(
     if problem:
         because = "The manifests don't render, so it isn't known which policies they hold."
         return [Check("A.policy", "manifests", Status.UNKNOWN, "not rendered", "at least one", because)]
-    wanted = [o for o in rendered if o["kind"] == "NetworkPolicy"]
+    wanted = [o for o in rendered if o["kind"] == "NetworkPolicy" and is_of(o, "networking.k8s.io/v1")]
     if not wanted:
         because = "The manifests hold no NetworkPolicy, so nothing is isolated."
         return [Check("A.policy", "manifests", Status.FAIL, "0 policies", "at least one", because)]

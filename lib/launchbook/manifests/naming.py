@@ -14,6 +14,11 @@ def name(item: Object) -> str:
     return "/".join(filter(None, (item["kind"], meta.get("namespace"), meta["name"])))
 
 
+def is_of(item: Object, api_version: str) -> bool:
+    """Whether an object is of this API's group: others have a NetworkPolicy, or a Service, of their own."""
+    return str(item["apiVersion"]).rpartition("/")[0] == api_version.rpartition("/")[0]
+
+
 def place(item: Object) -> str:
     """The namespace that an object lives in or is; `Kind/name` of one that lives in none."""
     meta = item["metadata"]

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from launchbook.manifests import judge
+from launchbook.manifests.foreign import KINDS
 from launchbook.words import Status
 
 
 def item(kind: str, name: str, spec: Any = None, owner: str | None = None, **meta: Any) -> dict[str, Any]:
     owners = [dict(zip(("kind", "name"), owner.split("/"), strict=True), controller=True)] if owner else []
     return {
+        "apiVersion": next((version for version, one in KINDS if one == kind), "v1"),
         "kind": kind,
         "metadata": {"name": name, "namespace": "shop", "ownerReferences": owners, **meta},
         "spec": spec or {},

@@ -160,6 +160,7 @@ def test_readiness(state: str, status: Status) -> None:
 
 def policy(**spec: Any) -> dict[str, Any]:
     return {
+        "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
         "metadata": {"name": "p", "namespace": "shop"},
         "spec": {"podSelector": {}, **spec},
@@ -227,6 +228,13 @@ def test_a_peer_that_is_nobody(peer: Any, status: Status, direction: str, side: 
 def test_no_policy_is_no_isolation() -> None:
     """Nothing to compare is nothing proven."""
     assert said(judge.policies([], {}, PODS)) == (FAIL, "The manifests hold no NetworkPolicy, so nothing is isolated.")
+
+
+def test_a_policy_of_another_api_is_none_of_kubernetes() -> None:
+    """Calico's has the kind's name and other fields, of which nothing was compared."""
+    other = {**policy(selector="app == 'a'", order=1), "apiVersion": "projectcalico.org/v3"}
+    assert said(judge.policies([other], {"NetworkPolicy/shop/p": other}, PODS))[0] is FAIL
+    assert len(judge.policies([other, policy()], {"NetworkPolicy/shop/p": policy()}, PODS)) == 1
 
 
 def test_policies_that_were_never_rendered_are_unknown() -> None:
