@@ -10,9 +10,12 @@ Object = Mapping[str, Any]
 # A pod that serves; a Job's pod ends, and needs no probe.
 SERVING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Pod")
 WORKLOADS = (*SERVING, "CronJob", "Job")
-LAST_APPLIED = (
-    "kubectl.kubernetes.io/last-applied-configuration"  # in which kubectl keeps a copy of all that it applied
-)
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"  # kubectl's copy of all that it applied
+# Kind -> the kinds of whose objects a built-in controller makes it; none makes any other workload.
+MAKERS: Mapping[str, tuple[str, ...]] = {
+    "Pod": ("ReplicaSet", "StatefulSet", "DaemonSet", "ReplicationController", "Job"),
+    "ReplicaSet": ("Deployment",), "Job": ("CronJob",),
+}  # fmt: skip
 
 
 def name_of(item: Object) -> str:
@@ -41,14 +44,15 @@ def _pod(item: Object) -> Object:
 
 
 def workloads(objects: Mapping[str, Any], kinds: Sequence[str] = WORKLOADS) -> Iterator[Object]:
-    """Every workload of these kinds once: what a controller of a kind in WORKLOADS made is judged there.
+    """Every workload of these kinds once: what a built-in controller made is judged at what it was made for.
 
-    What a controller of a foreign kind made (a Rollout's ReplicaSet, an operator's pod) is judged itself.
+    What a controller of a foreign kind made (a Rollout's ReplicaSet, an operator's pod) is judged itself, and so is what
+    only names an owner: anybody can give an object one.
     """
     for kind in kinds:
         for item in objects.get(kind) or ():
             owners = item["metadata"].get("ownerReferences") or ()
-            if not any(owner.get("controller") and owner["kind"] in WORKLOADS for owner in owners):
+            if not any(owner.get("controller") and owner["kind"] in MAKERS.get(kind, ()) for owner in owners):
                 yield item
 
 

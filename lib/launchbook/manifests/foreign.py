@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from launchbook.endpoints import astray, strangers
-from launchbook.manifests.naming import is_of, name
+from launchbook.manifests.naming import api_group, is_of, name
 from launchbook.manifests.policy import peers_at_home
 from launchbook.selector import matches
-from launchbook.workloads import WORKLOADS, pod_metadata, workloads
+from launchbook.workloads import MAKERS, WORKLOADS, pod_metadata, workloads
 
 Object = Mapping[str, Any]
 Present = Mapping[str, Sequence[Object]]  # kind -> the live objects of the namespaces under launch
@@ -36,13 +36,14 @@ class Foreign:
 def foreign(present: Present, rendered: Sequence[Object]) -> list[Foreign]:
     """What is there and was not rendered, but for what a rendered object or a controller of a rendered one made.
 
-    EndpointSlices are told by where they lead, since anybody can give one an owner.
+    Anybody can give an object an owner, so one counts only where its controller makes such objects. EndpointSlices are
+    told by where they lead.
     """
-    names = {name(item) for item in rendered}
+    owners = {(api_group(item), name(item)) for item in rendered}
     apis = {kind: api_version for api_version, kind in KINDS}
     same = {name(item) for item in rendered if item["kind"] in apis and is_of(item, apis[item["kind"]])}
     items = [*workloads(present, WORKLOADS), *(one for kind in _OTHERS for one in present.get(kind) or ())]
-    found = [Foreign(name(item), _effect(item, rendered)) for item in items if not _ours(item, same, names)]
+    found = [Foreign(name(item), _effect(item, rendered)) for item in items if not _ours(item, same, owners)]
     found += [
         Foreign(name(pod), f"runs {', '.join(one['name'] for one in beside)}, which somebody started in it")
         for pod in present.get("Pod") or ()
@@ -58,11 +59,22 @@ def foreign(present: Present, rendered: Sequence[Object]) -> list[Foreign]:
 _OTHERS = ("Service", "PodDisruptionBudget", "NetworkPolicy")
 
 
-def _ours(item: Object, same: set[str], rendered: set[str]) -> bool:
-    """same: of what is rendered, what is of Kubernetes' own kinds; another API's can have the same name."""
+def _ours(item: Object, same: set[str], owners: set[tuple[str, str]]) -> bool:
+    """same: names of what is rendered of Kubernetes' own kinds; owners: API group and name of all that is rendered."""
     meta = item["metadata"]
-    owners = {f"{one['kind']}/{meta['namespace']}/{one['name']}" for one in meta.get("ownerReferences") or ()}
-    return name(item) in same or not owners.isdisjoint(rendered)
+    named = [
+        (api_group(one), one["kind"], f"{one['kind']}/{meta['namespace']}/{one['name']}")
+        for one in meta.get("ownerReferences") or ()
+    ]
+    return name(item) in same or any(
+        (group, whole) in owners and (own_kind in MAKERS.get(item["kind"], ()) or _is_custom(group))
+        for group, own_kind, whole in named
+    )
+
+
+def _is_custom(group: str) -> bool:
+    """Whether a group is of custom resources, whose controllers make what they like."""
+    return "." in group and not group.endswith(".k8s.io")
 
 
 def _effect(item: Object, rendered: Sequence[Object]) -> str:

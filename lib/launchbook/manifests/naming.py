@@ -14,9 +14,14 @@ def name(item: Object) -> str:
     return "/".join(filter(None, (item["kind"], meta.get("namespace"), meta["name"])))
 
 
+def api_group(item: Object) -> str:
+    """The group of an object's API, or of an owner reference's; "" of Kubernetes' first one."""
+    return str(item["apiVersion"]).rpartition("/")[0]
+
+
 def is_of(item: Object, api_version: str) -> bool:
     """Whether an object is of this API's group: others have a NetworkPolicy, or a Service, of their own."""
-    return str(item["apiVersion"]).rpartition("/")[0] == api_version.rpartition("/")[0]
+    return api_group(item) == api_version.rpartition("/")[0]
 
 
 def place(item: Object) -> str:

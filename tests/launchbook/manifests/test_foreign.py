@@ -11,18 +11,23 @@ from launchbook.manifests.foreign import KINDS
 from launchbook.words import Status
 
 
+def api_of(kind: str) -> str:
+    return next((version for version, one in KINDS if one == kind), "example.com/v1")
+
+
 def item(kind: str, name: str, spec: Any = None, owner: str | None = None, **meta: Any) -> dict[str, Any]:
     owners = [dict(zip(("kind", "name"), owner.split("/"), strict=True), controller=True)] if owner else []
+    owners = [{"apiVersion": api_of(one["kind"]), **one} for one in owners]
     return {
-        "apiVersion": next((version for version, one in KINDS if one == kind), "v1"),
+        "apiVersion": api_of(kind),
         "kind": kind,
         "metadata": {"name": name, "namespace": "shop", "ownerReferences": owners, **meta},
         "spec": spec or {},
     }
 
 
-def runs(kind: str, name: str, **labels: str) -> dict[str, Any]:
-    return item(kind, name, {"template": {"metadata": {"labels": labels}, "spec": {"containers": []}}})
+def runs(kind: str, name: str, owner: str | None = None, **labels: str) -> dict[str, Any]:
+    return item(kind, name, {"template": {"metadata": {"labels": labels}, "spec": {"containers": []}}}, owner)
 
 
 def pod(name: str, ip: str, owner: str | None = None, **labels: str) -> dict[str, Any]:
@@ -46,7 +51,7 @@ POLICY = item(
 )
 OPEN = item("NetworkPolicy", "all", {"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]})
 WEB = runs("Deployment", "web", app="web")
-RENDERED = [SERVICE, BUDGET, POLICY, OPEN, WEB]
+RENDERED = [SERVICE, BUDGET, POLICY, OPEN, WEB, item("Store", "db")]
 OURS = {
     "Service": [SERVICE], "PodDisruptionBudget": [BUDGET], "NetworkPolicy": [POLICY, OPEN], "Deployment": [WEB],
     "ReplicaSet": [{**runs("ReplicaSet", "web-1", app="web"), "metadata": item("", "web-1", owner="Deployment/web")["metadata"]}],
@@ -83,6 +88,9 @@ def test_the_system_alone() -> None:
         ({**pod("web-1-b", "10.0.0.2", "ReplicaSet/web-1", app="web"), "spec": {"ephemeralContainers": [{"name": "debug"}]}}, "Pod/shop/web-1-b runs debug, which somebody started in it."),
         (leads("web-extra", "10.0.0.1", "10.9.9.9"), "Service/shop/web sends requests to 10.9.9.9 in EndpointSlice web-extra, which is no pod that it selects."),
         ({**leads("web-extra", "10.9.9.9"), "metadata": {**leads("web-extra")["metadata"], "ownerReferences": [{"kind": "Service", "name": "web", "controller": True}]}}, "Service/shop/web sends requests to 10.9.9.9 in EndpointSlice web-extra, which is no pod that it selects."),
+        (item("NetworkPolicy", "backdoor", {"podSelector": {}}, "Service/web"), "NetworkPolicy/shop/backdoor admits what the manifests don't: policies add up."),
+        (runs("Deployment", "shadow", "Deployment/web", app="web"), "Deployment/shop/shadow has pods that Service/shop/web, PodDisruptionBudget/shop/web would take for the system's."),
+        (pod("shadow", "10.0.0.9", "Deployment/web", app="web"), "Pod/shop/shadow has pods that Service/shop/web, PodDisruptionBudget/shop/web would take for the system's."),
     ],
 )  # fmt: skip
 def test_what_changes_what_the_manifests_say(beside: Any, said: str) -> None:
@@ -109,7 +117,9 @@ def test_what_is_merely_there(beside: Any, said: str) -> None:
     [
         leads("web-extra", "10.9.9.9", ready=False),
         pod("web-1-b", "10.0.0.2", "ReplicaSet/web-1", app="web"),
-        item("Service", "web-canary", owner="Deployment/web"),
+        item("Service", "web-canary", owner="Store/db"),
+        item("NetworkPolicy", "db-peers", {"podSelector": {}}, owner="Store/db"),
+        runs("StatefulSet", "db-0", owner="Store/db", app="web"),
     ],
 )  # fmt: skip
 def test_what_is_the_systems_own(beside: Any) -> None:
