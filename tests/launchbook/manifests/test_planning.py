@@ -108,7 +108,7 @@ class Cluster:
     def list(self, kind: str, *_: Any, **__: Any) -> list[Any]:
         raise ClusterError("not allowed to list")
 
-    def apply(self, item: dict[str, Any], *, dry_run: bool = False, force: bool = False) -> Any:
+    def apply(self, item: dict[str, Any], *, dry_run: bool = False, force: bool = False, tried: bool = False) -> Any:
         with self._lock:
             self.order.append((item["kind"], item["metadata"]["name"], force))  # type: ignore[attr-defined]
         if item["metadata"]["name"] in self.refusing:
