@@ -147,9 +147,14 @@ class Approval(Asked):
 
     @property
     def given(self) -> bool:
+        return self.covers(self.digest)
+
+    def covers(self, digest: str) -> bool:
+        """Whether the plan of this digest may be applied; one that was made after the box was ticked was not read."""
         if self._approved:
-            return self._approved == self.digest
-        return not self._needed or bool(self._widget and self._widget.value)
+            return self._approved == digest
+        ticked = bool(self._widget and self._widget.value)
+        return not self._needed or (ticked and digest == self.digest)
 
     def _ask(self) -> widgets.DOMWidget:
         return widgets.Checkbox(

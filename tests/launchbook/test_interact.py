@@ -61,3 +61,15 @@ def test_a_panel_leaves_in_the_saved_notebook_what_it_said_last() -> None:
     outputs = [one["data"] for one in notebook.cells[0]["outputs"] if "data" in one]
     assert [one for one in outputs if "application/vnd.jupyter.widget-view+json" in one]
     assert [one["text/html"] for one in outputs if "text/html" in one] == ["<p>2 requests/s</p>"]
+
+
+@pytest.mark.parametrize("approved", [None, "sha256:1"])
+def test_a_plan_that_was_made_after_the_approval_is_not_covered(approved: str | None) -> None:
+    """Its cell can be run again alone, after a manifest was changed."""
+    approval = Approval("sha256:1", approved, asked=True)
+    approval._ipython_display_()
+    if approval._widget:
+        approval._widget.value = True
+    assert approval.given
+    assert not approval.covers("sha256:2")
+    assert Approval("sha256:1", None, asked=False).covers("sha256:2")

@@ -54,7 +54,7 @@ def refusal(run: Run, rendered: Rendered, plan: Plan, approval: Approval | None 
         return f"manifests.force names {unknown[0]!r}, which is not rendered{f'; did you mean {near[0]}?' if near else '.'}"
     if not run.allowed("apply"):
         return MAY_NOT
-    if not (approval or approve(run, plan)).given:
+    if not (approval or approve(run, plan)).covers(plan.digest):
         return _unapproved(given.approved_plan, plan.digest)
     if blocking := [step for step in plan.steps if step.blocks]:
         return f"{counted(len(blocking), 'object')} can't be applied, the first is {blocking[0].object}: {blocking[0].because}"

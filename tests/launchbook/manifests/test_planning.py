@@ -202,6 +202,8 @@ def test_a_person_who_reads_a_plan_is_asked_before_it_is_applied() -> None:
     assert cluster.order == []
     approval._ipython_display_()
     approval._widget.value = True
+    later = Plan([Step(OBJECTS[1], "created")], "uid")
+    assert act.apply(asking, Rendered((OBJECTS[1],)), later, approval).refusal == said
     assert act.apply(asking, rendered, plan, approval).refusal is None
     other = act.approve(run(Cluster(), approved="sha256:0", interactive=True), plan)
     assert not other.given
