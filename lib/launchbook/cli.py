@@ -43,9 +43,10 @@ def run(
     from launchbook.cluster import Cluster
     from launchbook.pages import render
     from launchbook.parameters_file import load
+    from launchbook.protected import typed_now
 
     selected = _tracks(tracks)
-    resolved = load(parameters, {"confirm": confirm})
+    resolved = load(parameters, typed_now(confirm))
     cluster = Cluster.connect(resolved.environment.cluster)
     verdict = run_batch(
         resolved,
@@ -72,8 +73,9 @@ def notebook(
     """Prepare a run folder and open JupyterLab there: the batch's notebooks, with you pressing Run."""
     from launchbook.interactive import open_lab, prepare
     from launchbook.parameters_file import load
+    from launchbook.protected import typed_now
 
-    folder = prepare(load(parameters), notebooks=notebooks, outputs=outputs, read_only=read_only)
+    folder = prepare(load(parameters, typed_now(None)), notebooks=notebooks, outputs=outputs, read_only=read_only)
     typer.echo(f"Run {folder.id}: run the notebooks A to D in this order, then `launchbook close {folder.path}`.")
     open_lab(folder)
 

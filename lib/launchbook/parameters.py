@@ -181,7 +181,7 @@ class Environment(Model):
     launch: Launch
     waivers: tuple[WaiverParameters, ...] = ()
     track_deadline: Seconds = 1800.0  # s, after which a track's process is ended
-    confirm: str | None = None  # the environment's name, typed, where the cluster is protected
+    confirm: str | None = None  # the environment's name as it was typed for this run, where the cluster is protected
 
     @model_validator(mode="after")
     def _load_fits_its_track(self) -> Environment:

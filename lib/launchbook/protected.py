@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from launchbook.parameters import Environment
 
 
+def typed_now(name: str | None) -> dict[str, str]:
+    """The override with which a new run is begun: a name that stands in a file, such as in a former run's parameters,
+    was typed for that one."""
+    return {"confirm": name or ""}
+
+
 def require_name(environment: Environment, typed: str | None) -> None:
     """Raises NotAllowed for a command on a protected environment whose name was not given with it, or on any other where
     another name was."""

@@ -27,6 +27,7 @@ from launchbook.interact import Confirmation, Progress
 from launchbook.leasing import Holder, leased
 from launchbook.parameters import Act, Environment
 from launchbook.parameters_file import Resolved, knobs, load
+from launchbook.protected import typed_now
 from launchbook.record import Log, check_fields, checks_in, read_evidence, write_atomically, write_evidence
 from launchbook.rules import rules_of
 from launchbook.tracks import TRACKS, Track, by_subject
@@ -352,6 +353,7 @@ def start(subject: str, namespace: Mapping[str, Any]) -> Run:
         run = Run(folder, track, resolved, read_only=read_only or opened[0]["read_only"])
     else:
         path = _find(Path(str(namespace.get("environment", "parameters/lab.yaml"))))
+        overrides |= typed_now(namespace.get("confirm"))
         run = Run.create(load(path, overrides), _outputs(), track=track.id, read_only=read_only)
     run.begin()
     return run
