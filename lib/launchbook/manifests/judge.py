@@ -13,7 +13,7 @@ from launchbook.home import home
 from launchbook.manifests import foreign as outsiders
 from launchbook.manifests import policy as networking
 from launchbook.manifests.foreign import Foreign
-from launchbook.manifests.naming import is_of, name, place
+from launchbook.manifests.naming import is_marked, is_of, name, place
 from launchbook.selector import matches
 from launchbook.words import Check, Status
 
@@ -72,6 +72,9 @@ def render(
         return say(Status.FAIL, f"Outside the namespaces under launch: {', '.join(outside[:5])}.")
     if twice := sorted(n for n, times in Counter(map(name, objects)).items() if times > 1):
         return say(Status.FAIL, f"Rendered twice: {', '.join(twice)}.")
+    if marked := [name(o) for o in objects if is_marked(o)]:
+        told = f"{some(marked, _SHOWN)}: it marks what a run itself made, which is judged by nothing and swept."
+        return say(Status.FAIL, f"The label launchbook.io/run is in {told}")
     if not objects:
         return say(Status.FAIL, "Nothing was rendered.")
     return say(Status.PASS, "Each is in a namespace under launch.")

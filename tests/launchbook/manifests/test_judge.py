@@ -71,6 +71,14 @@ def thing(kind: str = "Service", name: str = "a", namespace: str | None = "shop"
         ([thing("ClusterRole", namespace=None)], None, (FAIL, "Outside the namespaces under launch: ClusterRole/a.")),
         ([thing(), thing()], None, (FAIL, "Rendered twice: Service/shop/a.")),
         ([], None, (FAIL, "Nothing was rendered.")),
+        (
+            [thing(), {**thing("Job"), "spec": {"template": {"metadata": {"labels": {"launchbook.io/run": "x"}}}}}],
+            None,
+            (
+                FAIL,
+                "The label launchbook.io/run is in Job/shop/a: it marks what a run itself made, which is judged by nothing and swept.",
+            ),
+        ),
         ([], "a.yaml:3: is not YAML", (FAIL, "a.yaml:3: is not YAML")),
     ],
 )

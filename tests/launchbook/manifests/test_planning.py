@@ -176,6 +176,7 @@ def test_only_what_differs_is_sent_and_only_what_may_be_is_forced() -> None:
         ([Step(OBJECTS[0], "created")], "sha256:0", {}, "The plan that was approved is sha256:0, this one is sha256:"),
         ([Step(OBJECTS[0], "created"), Step(OBJECTS[1], "refused", "no", blocks=True)], None, {}, "1 object can't be applied, the first is NetworkPolicy/s/n: no"),
         ([Step(OBJECTS[0], "created")], None, {"c": live(OBJECTS[0])}, "ConfigMap/s/c was changed since the plan was made. Make the plan again, and read it."),
+        ([Step(thing("Pod", "p") | {"metadata": {"name": "p", "namespace": "s", "labels": {"launchbook.io/run": "x"}}}, "created")], None, {}, "Pod/s/p holds the label launchbook.io/run, by which it would be taken for the run's own."),
         ([Step(thing("Role", "r") | {"metadata": {"name": "r", "namespace": "other"}}, "created")], None, {}, "Role/other/r is outside the namespaces under launch."),
         ([Step(thing("ClusterRole", "r") | {"metadata": {"name": "r"}}, "created")], None, {}, "ClusterRole/r is outside the namespaces under launch."),
     ],
