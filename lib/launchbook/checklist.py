@@ -71,6 +71,10 @@ class Item(BaseModel):
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1:
             raise ValueError(f"item {self.id!r} needs exactly one of {', '.join(KINDS)}; it has {given or 'none'}")
+        if self.check is None and self.check_id in catalogue():
+            raise ValueError(
+                f"item {self.id!r} would take the place of the catalogue's {self.check_id}; name it otherwise"
+            )
         if self.check is None and self.priority is None:
             raise ValueError(f"item {self.id!r} needs a priority: P0, P1 or P2")
         if self.check is not None and (self.priority or self.remedy):

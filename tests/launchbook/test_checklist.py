@@ -278,6 +278,10 @@ def written(folder: Path, first: str) -> Path:
         ("{id: a, title: A, priority: P1, audit: quotas}", "did you mean 'quota'"),
         ("{id: a, title: A, check: A.isolatio}", "did you mean 'A.isolation'"),
         ("{id: a, title: A, priority: P0, check: A.ready}", "takes priority and remedy from A.ready"),
+        (
+            "{id: documents, title: A, priority: P2, audit: quota}",
+            "would take the place of the catalogue's D.documents",
+        ),
         ("{id: i1, title: A, priority: P1, audit: quota}", "two items are named 'i1'"),
     ],
 )
