@@ -74,7 +74,9 @@ def images(pod: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     The workload's name stands for its pods, whose own names change whenever one is replaced.
     """
     meta = pod["metadata"]
-    if "launchbook.io/run" in meta.get("labels", {}):
+    makers = [one["kind"] for one in meta.get("ownerReferences", ()) if one.get("controller")]
+    # Anybody can give a pod this label; a run's own pods are a Job's, or nobody's.
+    if "launchbook.io/run" in meta.get("labels", {}) and makers in ([], ["Job"]):
         return {}
     owner = next((o["name"] for o in meta.get("ownerReferences", ())), meta["name"])
     hash_label = meta.get("labels", {}).get("pod-template-hash")
