@@ -52,6 +52,30 @@ PLANTS = (
 )  # fmt: skip
 
 
+# What names the system's own workloads as its owners, of whom none made it.
+FORGED = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: forged
+  namespace: kgents-agents
+  ownerReferences: [{{apiVersion: apps/v1, kind: StatefulSet, name: nats, uid: {nats}}}]
+spec: {{podSelector: {{}}, ingress: [{{}}]}}
+"""
+POSED = """
+apiVersion: v1
+kind: Pod
+metadata:
+  name: posed
+  namespace: kgents-triad
+  labels: {{app.kubernetes.io/name: api}}
+  ownerReferences: [{{apiVersion: apps/v1, kind: Deployment, name: api, uid: {api}, controller: true}}]
+spec:
+  nodeSelector: {{nowhere: "true"}}
+  containers: [{{name: posed, image: "lab.local/busybox:1"}}]
+"""
+
+
 def judged(run: Any) -> dict[str, Any]:
     rendered = manifests.render(run)
     found = manifests.judge.foreign(manifests.present(run, rendered), rendered.objects, run.parameters.manifests.known)
@@ -71,6 +95,26 @@ def test_what_is_beside_the_manifests_is_found(system: Any, own_run: Any) -> Non
         finally:
             system.kubectl("delete", "-f", "-", "--wait=true", stdin=text)
     assert {check.status for check in judged(run).values()} == {Status.PASS}
+
+
+def test_an_owner_excuses_only_what_it_made(system: Any, own_run: Any) -> None:
+    """Whoever may write an object may write an owner into it."""
+    run = own_run({})
+    nats = system.get("-n", "kgents-agents", "statefulset", "nats")["metadata"]["uid"]
+    api = system.get("-n", "kgents-triad", "deployment", "api")["metadata"]["uid"]
+    for text, because in (
+        (
+            FORGED.format(nats=nats),
+            "NetworkPolicy/kgents-agents/forged admits what the manifests don't: policies add up.",
+        ),
+        (POSED.format(api=api), "Pod/kgents-triad/posed has pods that "),
+    ):
+        system.apply(text)
+        try:
+            found = judged(run)["A.foreign"]
+            assert (found.status, found.because[: len(because)]) == (Status.FAIL, because)
+        finally:
+            system.kubectl("delete", "-f", "-", "--wait=true", stdin=text)
 
 
 def test_no_load_is_sent_where_a_service_leads_elsewhere(system: Any, own_run: Any) -> None:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from launchbook.endpoints import astray, strangers
-from launchbook.manifests.naming import api_group, is_of, name
+from launchbook.manifests.naming import built_in, name
 from launchbook.manifests.policy import peers_at_home
 from launchbook.selector import matches
-from launchbook.workloads import MAKERS, WORKLOADS, pod_metadata, workloads
+from launchbook.workloads import WORKLOADS, controller_of, pod_metadata, workloads
 
 Object = Mapping[str, Any]
 Present = Mapping[str, Sequence[Object]]  # kind -> the live objects of the namespaces under launch
@@ -34,16 +34,16 @@ class Foreign:
 
 
 def foreign(present: Present, rendered: Sequence[Object]) -> list[Foreign]:
-    """What is there and was not rendered, but for what a rendered object or a controller of a rendered one made.
+    """What is there and was not rendered, but for what a controller that is there made.
 
-    Anybody can give an object an owner, so one counts only where its controller makes such objects. EndpointSlices are
-    told by where they lead.
+    Anybody can write an owner into what he makes: none excuses a policy, and EndpointSlices are told by where they lead.
+    present: also the rendered objects of kinds that aren't Kubernetes' own, whose operators make objects for them.
     """
-    owners = {(api_group(item), name(item)) for item in rendered}
-    apis = {kind: api_version for api_version, kind in KINDS}
-    same = {name(item) for item in rendered if item["kind"] in apis and is_of(item, apis[item["kind"]])}
+    names = {_known_as(item) for item in rendered}
+    customs = [item for those in present.values() for item in those if not built_in(item.get("apiVersion", "v1"))]
+    operators = {item["metadata"]["uid"] for item in customs if _known_as(item) in names}
     items = [*workloads(present, WORKLOADS), *(one for kind in _OTHERS for one in present.get(kind) or ())]
-    found = [Foreign(name(item), _effect(item, rendered)) for item in items if not _ours(item, same, owners)]
+    found = [Foreign(name(item), _effect(item, rendered)) for item in items if not _ours(item, names, operators)]
     found += [
         Foreign(name(pod), f"runs {', '.join(one['name'] for one in beside)}, which somebody started in it")
         for pod in present.get("Pod") or ()
@@ -59,22 +59,15 @@ def foreign(present: Present, rendered: Sequence[Object]) -> list[Foreign]:
 _OTHERS = ("Service", "PodDisruptionBudget", "NetworkPolicy")
 
 
-def _ours(item: Object, same: set[str], owners: set[tuple[str, str]]) -> bool:
-    """same: names of what is rendered of Kubernetes' own kinds; owners: API group and name of all that is rendered."""
-    meta = item["metadata"]
-    named = [
-        (api_group(one), one["kind"], f"{one['kind']}/{meta['namespace']}/{one['name']}")
-        for one in meta.get("ownerReferences") or ()
-    ]
-    return name(item) in same or any(
-        (group, whole) in owners and (own_kind in MAKERS.get(item["kind"], ()) or _is_custom(group))
-        for group, own_kind, whole in named
-    )
+def _known_as(item: Object) -> tuple[str, str]:
+    """Group and name: kinds of two groups may share a name."""
+    return str(item.get("apiVersion", "")).rpartition("/")[0], name(item)
 
 
-def _is_custom(group: str) -> bool:
-    """Whether a group is of custom resources, whose controllers make what they like."""
-    return "." in group and not group.endswith(".k8s.io")
+def _ours(item: Object, rendered: set[tuple[str, str]], operators: set[str]) -> bool:
+    owner = controller_of(item)
+    operated = owner is not None and owner.get("uid") in operators and item["kind"] != "NetworkPolicy"
+    return operated or _known_as(item) in rendered
 
 
 def _effect(item: Object, rendered: Sequence[Object]) -> str:

@@ -13,7 +13,7 @@ from launchbook.endpoints import FOLLOWED
 from launchbook.errors import ClusterError, ParametersError
 from launchbook.manifests.diff import veiled
 from launchbook.manifests.foreign import KINDS, Foreign, foreign
-from launchbook.manifests.naming import name
+from launchbook.manifests.naming import built_in, name
 from launchbook.manifests.order import rank
 from launchbook.manifests.selectors import Pollution, polluted
 from launchbook.run import RUN_LABEL, Run, made_by
@@ -163,17 +163,18 @@ def pods(run: Run, rendered: Rendered) -> list[Object]:
 def present(run: Run, rendered: Rendered) -> dict[str, list[Object]] | str:
     """kind -> what is there of foreign.KINDS in the namespaces under launch but this run's own; else why it can't be read.
 
-    EndpointSlices follow their pods within moments, so where they lead is asked again before it counts. What is judged
-    is recorded with it: what comes or goes from here on is a change during the run.
+    Rendered objects of kinds that aren't Kubernetes' own are there too: their operators make objects for them.
+    EndpointSlices follow their pods within moments, and pods their controllers, so both are asked again before they
+    count. What is judged is recorded with it: what comes or goes from here on is a change during the run.
     """
     run.observe()
 
     def look() -> tuple[dict[str, list[Object]], list[Foreign]]:
-        there = _there(run)
+        there = {**_there(run), **_operated(run, rendered)}
         return there, foreign(there, rendered.objects)
 
     def astray(seen: tuple[dict[str, list[Object]], list[Foreign]]) -> bool:
-        return any(one.effect for one in seen[1] if one.object.startswith("Service/"))
+        return any(one.effect for one in seen[1] if one.object.startswith(("Service/", "Pod/")))
 
     try:
         there, found = settled(look, astray, FOLLOWED)
@@ -193,6 +194,17 @@ def _there(run: Run) -> dict[str, list[Object]]:
             for item in run.cluster.list(kind, namespace, api_version=api_version)
         ]
         found[kind] = [item for item in items if not made_by(run.files.id, item)]
+    return found
+
+
+def _operated(run: Run, rendered: Rendered) -> dict[str, list[Object]]:
+    found: dict[str, list[Object]] = {}
+    for item in rendered.objects:
+        if built_in(item["apiVersion"]):
+            continue
+        meta = item["metadata"]
+        live = run.cluster.get(item["kind"], meta["name"], meta.get("namespace"), api_version=item["apiVersion"])
+        found.setdefault(f"{item['kind']}.{item['apiVersion']}", []).extend([live] if live else [])
     return found
 
 

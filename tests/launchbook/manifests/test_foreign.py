@@ -7,27 +7,23 @@ from typing import Any
 import pytest
 
 from launchbook.manifests import judge
-from launchbook.manifests.foreign import KINDS
 from launchbook.words import Status
 
 
-def api_of(kind: str) -> str:
-    return next((version for version, one in KINDS if one == kind), "example.com/v1")
-
-
 def item(kind: str, name: str, spec: Any = None, owner: str | None = None, **meta: Any) -> dict[str, Any]:
-    owners = [dict(zip(("kind", "name"), owner.split("/"), strict=True), controller=True)] if owner else []
-    owners = [{"apiVersion": api_of(one["kind"]), **one} for one in owners]
+    """owner: `Kind/name`, whose UID is `Kind/name` itself unless `Kind/name/UID` says another."""
+    owned = [*owner.split("/"), owner][:3] if owner else []
+    owners = [dict(zip(("kind", "name", "uid"), owned, strict=True), controller=True)] if owner else []
     return {
-        "apiVersion": api_of(kind),
         "kind": kind,
-        "metadata": {"name": name, "namespace": "shop", "ownerReferences": owners, **meta},
+        "metadata": {"name": name, "namespace": "shop", "ownerReferences": owners, "uid": f"{kind}/{name}", **meta},
         "spec": spec or {},
     }
 
 
-def runs(kind: str, name: str, owner: str | None = None, **labels: str) -> dict[str, Any]:
-    return item(kind, name, {"template": {"metadata": {"labels": labels}, "spec": {"containers": []}}}, owner)
+def runs(kind: str, name: str, **labels: str) -> dict[str, Any]:
+    template = {"metadata": {"labels": labels}, "spec": {"containers": []}}
+    return item(kind, name, {"template": template, "selector": {"matchLabels": labels}}, labels=labels)
 
 
 def pod(name: str, ip: str, owner: str | None = None, **labels: str) -> dict[str, Any]:
@@ -51,10 +47,12 @@ POLICY = item(
 )
 OPEN = item("NetworkPolicy", "all", {"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]})
 WEB = runs("Deployment", "web", app="web")
-RENDERED = [SERVICE, BUDGET, POLICY, OPEN, WEB, item("Store", "db")]
+STORE = {**item("Store", "web"), "apiVersion": "stores.example.org/v1"}
+RENDERED = [SERVICE, BUDGET, POLICY, OPEN, WEB, STORE]
 OURS = {
     "Service": [SERVICE], "PodDisruptionBudget": [BUDGET], "NetworkPolicy": [POLICY, OPEN], "Deployment": [WEB],
-    "ReplicaSet": [{**runs("ReplicaSet", "web-1", app="web"), "metadata": item("", "web-1", owner="Deployment/web")["metadata"]}],
+    "ReplicaSet": [{**runs("ReplicaSet", "web-1", app="web"), "metadata": item("ReplicaSet", "web-1", owner="Deployment/web", labels={"app": "web"})["metadata"]}],
+    "Store.stores.example.org/v1": [STORE],
     "Pod": [pod("web-1-a", "10.0.0.1", "ReplicaSet/web-1", app="web")], "EndpointSlice": [leads("web-x", "10.0.0.1")],
 }  # fmt: skip
 FINE = ("Nothing else opens, takes or sends what is the system's.", "Whatever runs there is in the manifests.")
@@ -88,9 +86,6 @@ def test_the_system_alone() -> None:
         ({**pod("web-1-b", "10.0.0.2", "ReplicaSet/web-1", app="web"), "spec": {"ephemeralContainers": [{"name": "debug"}]}}, "Pod/shop/web-1-b runs debug, which somebody started in it."),
         (leads("web-extra", "10.0.0.1", "10.9.9.9"), "Service/shop/web sends requests to 10.9.9.9 in EndpointSlice web-extra, which is no pod that it selects."),
         ({**leads("web-extra", "10.9.9.9"), "metadata": {**leads("web-extra")["metadata"], "ownerReferences": [{"kind": "Service", "name": "web", "controller": True}]}}, "Service/shop/web sends requests to 10.9.9.9 in EndpointSlice web-extra, which is no pod that it selects."),
-        (item("NetworkPolicy", "backdoor", {"podSelector": {}}, "Service/web"), "NetworkPolicy/shop/backdoor admits what the manifests don't: policies add up."),
-        (runs("Deployment", "shadow", "Deployment/web", app="web"), "Deployment/shop/shadow has pods that Service/shop/web, PodDisruptionBudget/shop/web would take for the system's."),
-        (pod("shadow", "10.0.0.9", "Deployment/web", app="web"), "Pod/shop/shadow has pods that Service/shop/web, PodDisruptionBudget/shop/web would take for the system's."),
     ],
 )  # fmt: skip
 def test_what_changes_what_the_manifests_say(beside: Any, said: str) -> None:
@@ -117,14 +112,56 @@ def test_what_is_merely_there(beside: Any, said: str) -> None:
     [
         leads("web-extra", "10.9.9.9", ready=False),
         pod("web-1-b", "10.0.0.2", "ReplicaSet/web-1", app="web"),
-        item("Service", "web-canary", owner="Store/db"),
-        item("NetworkPolicy", "db-peers", {"podSelector": {}}, owner="Store/db"),
-        runs("StatefulSet", "db-0", owner="Store/db", app="web"),
+        item("Service", "web-extra", owner="Store/web"),
+        runs("StatefulSet", "web-store", app="tool") | {"metadata": item("StatefulSet", "web-store", owner="Store/web")["metadata"]},
     ],
 )  # fmt: skip
 def test_what_is_the_systems_own(beside: Any) -> None:
-    """An endpoint that takes no requests, a replica, and what something rendered owns."""
+    """An endpoint that takes no requests, a replica, and what the operator of something rendered made for it."""
     assert judged(beside) == FINE
+
+
+TAKEN = "has pods that Service/shop/web, PodDisruptionBudget/shop/web would take for the system's."
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        (item("NetworkPolicy", "backdoor", {"podSelector": {}}, "Deployment/web"), "NetworkPolicy/shop/backdoor admits what the manifests don't: policies add up."),
+        (item("NetworkPolicy", "backdoor", {"podSelector": {}}, "Store/web"), "NetworkPolicy/shop/backdoor admits what the manifests don't: policies add up."),
+        (pod("fake", "10.0.0.9", "Deployment/web", app="web"), f"Pod/shop/fake {TAKEN}"),
+        (pod("fake", "10.0.0.9", "ReplicaSet/web-1/another", app="web"), f"Pod/shop/fake {TAKEN}"),
+        (pod("fake", "10.0.0.9", "ReplicaSet/gone", app="web"), f"Pod/shop/fake {TAKEN}"),
+        (pod("fake", "10.0.0.9", "Service/web", app="web"), f"Pod/shop/fake {TAKEN}"),
+        (pod("fake", "10.0.0.9", "ReplicaSet/web-1", role="client"), "Pod/shop/fake has pods that NetworkPolicy/shop/store would take for the system's."),
+        (runs("ReplicaSet", "fake", app="web", x="y") | {"metadata": item("ReplicaSet", "fake", owner="StatefulSet/web")["metadata"]}, f"ReplicaSet/shop/fake {TAKEN}"),
+        (runs("Job", "fake", app="web") | {"metadata": item("Job", "fake", owner="Deployment/web")["metadata"]}, f"Job/shop/fake {TAKEN}"),
+    ],
+)  # fmt: skip
+def test_what_merely_names_an_owner(beside: Any, said: str) -> None:
+    """Of a kind that makes no such object, of another UID, not there, or with a selector that it doesn't fit."""
+    assert judged(beside) == (said, FINE[1])
+
+
+def test_an_owner_that_is_no_controller_made_nothing() -> None:
+    fake = pod("fake", "10.0.0.9", "ReplicaSet/web-1", app="web")
+    fake["metadata"]["ownerReferences"][0]["controller"] = False
+    assert judged(fake) == (f"Pod/shop/fake {TAKEN}", FINE[1])
+
+
+def test_what_a_deployment_owns_but_never_makes_is_listed() -> None:
+    side = item("Service", "side", {"selector": {"app": "tool"}}, "Deployment/web")
+    assert judged(side) == (FINE[0], "Service/shop/side is not in the manifests.")
+
+
+def test_a_policy_of_another_group_excuses_none() -> None:
+    """Two kinds of two groups may share kind and name."""
+    other = {**item("NetworkPolicy", "shared"), "apiVersion": "projectcalico.org/v3"}
+    there = {**OURS, "NetworkPolicy": [*OURS["NetworkPolicy"], item("NetworkPolicy", "shared", {"podSelector": {}})]}
+    first, _ = judge.foreign(there, [*RENDERED, other])
+    assert (first.status, first.because) == (
+        Status.FAIL, "NetworkPolicy/shop/shared admits what the manifests don't: policies add up.",
+    )  # fmt: skip
 
 
 def test_what_is_known_to_be_there_is_named() -> None:
