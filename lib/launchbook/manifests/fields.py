@@ -11,10 +11,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from launchbook.manifests.defaults import filled_in
 from launchbook.workloads import LAST_APPLIED
 
 Object = Mapping[str, Any]
 Fields = Mapping[str, Any]
+Path = tuple[str, ...]
 # They write beside everybody: a rollout's annotations, a claim's binding. None of them is somebody who changed his mind.
 _CONTROLLERS = ("kube-controller-manager", "cloud-controller-manager", "kube-scheduler")
 
@@ -68,8 +70,23 @@ def left_behind(live: Object, wanted: Object) -> list[str]:
     A client-side apply would remove them; a server-side one doesn't, since another manager owns them.
     """
     sets = [fields for entry in _entries(live) if _client_side(fields := entry.get("fieldsV1") or {}, entry)]
-    found = (".".join(path).replace(".[", "[") for fields in sets for path in _absent(_own(fields), live, wanted))
-    return list(dict.fromkeys(found))
+    paths = (path for fields in sets for path in _absent(_own(fields), live, wanted))
+    steps = (
+        [key[2:] if key[0] == "f" else f"[{key[2:]}]" for key in path] for path in paths if not by_itself(live, path)
+    )
+    return list(dict.fromkeys(".".join(path).replace(".[", "[") for path in steps))
+
+
+def beyond(live: Object, wanted: Object, manager: str) -> Iterator[tuple[str, Path]]:
+    """(who, path) of each field that somebody else than `manager` owns and `wanted` does not hold, the uppermost of each.
+
+    A path is the keys of fieldsV1 that lead to it. What is written through a subresource (status, scale) is left out.
+    """
+    for entry in _entries(live):
+        own = entry.get("manager") == manager and entry.get("operation") == "Apply"
+        if not own and not entry.get("subresource"):
+            for path in _absent(entry.get("fieldsV1") or {}, live, wanted):
+                yield str(entry.get("manager", "?")), path
 
 
 def changed_since(then: Sequence[Object], now: Sequence[Object]) -> list[str]:
@@ -149,6 +166,15 @@ def _is(entry: Any, key: str) -> bool:
 _DEFAULTS = {"protocol": "TCP"}
 
 
+def by_itself(live: Object, path: Path) -> bool:
+    """Whether the API server fills in what an object holds at a path, which counts as written by who wrote the object."""
+    above: Any = live
+    for key in path[:-1]:
+        above = at(above, key)
+    names = [key[2:] for key in path if key.startswith("f:")]
+    return path[-1].startswith("f:") and filled_in(names[-2] if len(names) > 1 else "", names[-1], above)
+
+
 def _holds(wanted: Any, live: Any, fields: Fields) -> bool:
     """Whether `live` holds what is wanted at these fields, and nothing else is wanted."""
     below = {key: sub for key, sub in fields.items() if key != "."}
@@ -182,27 +208,22 @@ def _plain(value: Any) -> Any:
     ]
 
 
-def _absent(fields: Fields, live: Any, wanted: Any) -> Iterator[tuple[str, ...]]:
+def _absent(fields: Fields, live: Any, wanted: Any) -> Iterator[Path]:
     """The paths that `live` has and `wanted` does not, the uppermost of each branch."""
     for key, sub in fields.items():
         if key == ".":
             continue
-        step, there, here = _below(key, live, wanted)
+        there, here = at(live, key), at(wanted, key)
         if there is None:
             continue
         if here is None:
-            yield (step,)
+            yield (key,)
         else:
-            yield from ((step, *rest) for rest in _absent(sub, there, here))
+            yield from ((key, *rest) for rest in _absent(sub, there, here))
 
 
-def _below(key: str, live: Any, wanted: Any) -> tuple[str, Any, Any]:
-    """A step's name, and what is there in either; None where nothing is."""
+def at(value: Any, key: str) -> Any:
+    """What is there a step below, None where nothing is."""
     if key.startswith("f:"):
-        there, here = (side.get(key[2:]) if isinstance(side, Mapping) else None for side in (live, wanted))
-        return key[2:], there, here
-    there, here = (
-        next((entry for entry in side if _is(entry, key)), None) if isinstance(side, (list, tuple)) else None
-        for side in (live, wanted)
-    )
-    return f"[{key[2:]}]", there, here
+        return value.get(key[2:]) if isinstance(value, Mapping) else None
+    return next((entry for entry in value if _is(entry, key)), None) if isinstance(value, (list, tuple)) else None

@@ -77,11 +77,11 @@ def _effect(item: Object, rendered: Sequence[Object]) -> str:
     if kind not in WORKLOADS:
         return ""
     labels = pod_metadata(item).get("labels") or {}
-    taken = list(_takers(item["metadata"]["namespace"], labels, rendered))
+    taken = list(takers(item["metadata"]["namespace"], labels, rendered))
     return f"has pods that {', '.join(taken)} would take for the system's" if taken else ""
 
 
-def _takers(namespace: str, labels: Mapping[str, str], rendered: Sequence[Object]) -> Iterator[str]:
+def takers(namespace: str, labels: Mapping[str, str], rendered: Sequence[Object]) -> Iterator[str]:
     """What rendered objects mean pods with these labels: Services, budgets and peers of policies."""
     for item in rendered:
         if item["metadata"].get("namespace") != namespace and item["kind"] != "NetworkPolicy":

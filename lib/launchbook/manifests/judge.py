@@ -12,8 +12,9 @@ from launchbook.counted import counted, some
 from launchbook.home import home
 from launchbook.manifests import foreign as outsiders
 from launchbook.manifests import policy as networking
+from launchbook.manifests.drift import Held
 from launchbook.manifests.foreign import Foreign
-from launchbook.manifests.naming import is_marked, is_of, name, place
+from launchbook.manifests.naming import is_marked, name, place
 from launchbook.selector import matches
 from launchbook.words import Check, Status
 
@@ -183,7 +184,10 @@ def policies(
     if problem:
         because = "The manifests don't render, so it isn't known which policies they hold."
         return [Check("A.policy", "manifests", Status.UNKNOWN, "not rendered", "at least one", because)]
-    wanted = [o for o in rendered if o["kind"] == "NetworkPolicy" and is_of(o, "networking.k8s.io/v1")]
+    wanted = [o for o in rendered if networking.is_policy(o)]
+    if not wanted and (others := [name(o) for o in rendered if o["kind"].endswith("NetworkPolicy")]):
+        because = f"{', '.join(others)} is of another group than networking.k8s.io, and what such a policy does is not computed."
+        return [Check("A.policy", "manifests", Status.UNKNOWN, "0 policies", "at least one", because)]
     if not wanted:
         because = "The manifests hold no NetworkPolicy, so nothing is isolated."
         return [Check("A.policy", "manifests", Status.FAIL, "0 policies", "at least one", because)]
@@ -192,6 +196,8 @@ def policies(
 
 def _policy(wanted: Object, live: Object | None, rendered: Sequence[Object], pods: Sequence[Object]) -> Check:
     subject, expected = name(wanted), "as written, selecting live pods"
+    if "namespace" not in wanted["metadata"]:
+        return Check("A.policy", subject, Status.FAIL, "not looked for", expected, "It names no namespace.")
     if live is None:
         return Check("A.policy", subject, Status.FAIL, "absent", expected, "It is not on the cluster.")
     said, found = networking.meaning(wanted), networking.meaning(live)
@@ -241,6 +247,30 @@ def foreign(
         ),
         say("A.unlisted", [one for one in strange if not one.effect], "Whatever runs there is in the manifests"),
     ]
+
+
+def drift(held: Held, known: Sequence[str] = ()) -> Check:
+    """A.drift: what applied objects hold beside what their manifests say.
+
+    known: `Kind/namespace/name .field` of what may be there.
+    """
+    expected = "nothing that the manifests don't hold"
+
+    def say(status: Status, measured: str, because: str) -> Check:
+        return Check("A.drift", "manifests", status, measured, expected, because, ("evidence/manifests/drift.json",))
+
+    if held.problem:
+        return say(Status.UNKNOWN, "not read", held.problem)
+    accepted = sorted({one.known_as for one in held.found} & set(known))
+    strange = [one for one in held.found if one.known_as not in known]
+    measured = f"{len(strange)} found"
+    if strange:
+        told = [f"{one.object} holds {one.field} by {', '.join(one.managers)}" for one in strange]
+        return say(Status.FAIL, measured, f"{some(told, _SHOWN)}. To take out the first: `{strange[0].command}`.")
+    if held.unread:
+        return say(Status.UNKNOWN, "not read", f"{some(held.unread, _SHOWN)}.")
+    allowed = f"; {', '.join(accepted)} is known" if accepted else ""
+    return say(Status.PASS, measured, f"Each applied object holds what its manifest says and no more{allowed}.")
 
 
 def cleanup(left: Sequence[str]) -> Check:

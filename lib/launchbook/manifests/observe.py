@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
 
 import launchbook.render as rendering
+from launchbook.cluster import MANAGER
 from launchbook.endpoints import FOLLOWED
 from launchbook.errors import ClusterError, ParametersError
 from launchbook.manifests.diff import veiled
+from launchbook.manifests.drift import Held, drift
 from launchbook.manifests.foreign import KINDS, Foreign, foreign
 from launchbook.manifests.naming import built_in, name
 from launchbook.manifests.order import rank
+from launchbook.manifests.planning import read
+from launchbook.manifests.policy import is_policy
 from launchbook.manifests.selectors import Pollution, polluted
 from launchbook.run import RUN_LABEL, Run, made_by
 from launchbook.settled import settled
@@ -139,13 +143,13 @@ def render(run: Run) -> Rendered:
 
 
 def policies(run: Run, rendered: Rendered) -> dict[str, Object | None]:
-    """`NetworkPolicy/ns/name` -> the policy as it is on the cluster, None where absent."""
+    """`NetworkPolicy/ns/name` -> the policy as it is on the cluster, None where absent; those of networking.k8s.io."""
     return {
         name(item): run.cluster.get(
             "NetworkPolicy", item["metadata"]["name"], item["metadata"]["namespace"], api_version=item["apiVersion"]
         )
         for item in rendered.objects
-        if item["kind"] == "NetworkPolicy"
+        if is_policy(item) and "namespace" in item["metadata"]
     }
 
 
@@ -206,6 +210,20 @@ def _operated(run: Run, rendered: Rendered) -> dict[str, list[Object]]:
         live = run.cluster.get(item["kind"], meta["name"], meta.get("namespace"), api_version=item["apiVersion"])
         found.setdefault(f"{item['kind']}.{item['apiVersion']}", []).extend([live] if live else [])
     return found
+
+
+def held(run: Run, rendered: Rendered) -> Held:
+    """What the rendered objects hold on the cluster beside what they say; those that aren't there hold nothing."""
+    if not rendered.objects:
+        return Held(problem="The manifests don't render.")
+    there = read(run.cluster, rendered.objects)
+    unread = tuple(f"{key}: {live}" for key, live in there.items() if isinstance(live, ClusterError))
+    pairs = [(item, live) for item in rendered.objects if isinstance(live := there[name(item)], dict)]
+    if not pairs and not unread:
+        return Held(problem="None of the manifests' objects is on the cluster.")
+    found = tuple(one for item, live in pairs for one in drift(live, item, rendered.objects, MANAGER))
+    run.evidence("manifests/drift.json", {"found": [asdict(one) for one in found], "unread": list(unread)})
+    return Held(found, unread)
 
 
 def left(run: Run) -> list[str]:

@@ -207,6 +207,7 @@ def test_a_policy_on_the_cluster(wanted: Any, live: Any, expected: Any) -> None:
 
 
 CRON = {
+    "apiVersion": "batch/v1",
     "kind": "CronJob",
     "metadata": {"name": "c", "namespace": "shop"},
     "spec": {"jobTemplate": {"spec": {"template": {"metadata": {"labels": {"app": "cron"}}}}}},
@@ -238,11 +239,20 @@ def test_no_policy_is_no_isolation() -> None:
     assert said(judge.policies([], {}, PODS)) == (FAIL, "The manifests hold no NetworkPolicy, so nothing is isolated.")
 
 
-def test_a_policy_of_another_api_is_none_of_kubernetes() -> None:
-    """Calico's has the kind's name and other fields, of which nothing was compared."""
-    other = {**policy(selector="app == 'a'", order=1), "apiVersion": "projectcalico.org/v3"}
-    assert said(judge.policies([other], {"NetworkPolicy/shop/p": other}, PODS))[0] is FAIL
-    assert len(judge.policies([other, policy()], {"NetworkPolicy/shop/p": policy()}, PODS)) == 1
+def test_a_policy_of_another_group_is_not_taken_for_one() -> None:
+    """An absent podSelector would be everybody. Beside one that is computed, A.coverage says it."""
+    calico = {**policy(selector="app == 'a'", types=["Ingress"]), "apiVersion": "projectcalico.org/v3"}
+    because = (
+        "NetworkPolicy/shop/p is of another group than networking.k8s.io, and what such a policy does is not computed."
+    )
+    assert said(judge.policies([calico], {"NetworkPolicy/shop/p": calico}, PODS)) == (UNKNOWN, because)
+    checks = judge.policies([calico, policy()], {"NetworkPolicy/shop/p": policy()}, PODS)
+    assert [(check.subject, check.status) for check in checks] == [("NetworkPolicy/shop/p", PASS)]
+
+
+def test_a_policy_without_a_namespace_is_nowhere() -> None:
+    nowhere = {**policy(), "metadata": {"name": "p"}}
+    assert said(judge.policies([nowhere], {}, PODS)) == (FAIL, "It names no namespace.")
 
 
 def test_policies_that_were_never_rendered_are_unknown() -> None:

@@ -193,3 +193,22 @@ def test_what_is_ending_has_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     there = {"Pod": [thing("Pod")], "Namespace": [{"kind": "Namespace", "metadata": {"name": "scratch"}}]}
     cluster = SimpleNamespace(list=lambda kind, **_: there.get(kind, []))
     assert left(SimpleNamespace(cluster=cluster, label={"a": "b"})) == ["Pod/shop/x", "Namespace/scratch"]  # type: ignore[arg-type]
+
+
+def test_only_what_is_a_policy_somewhere_is_looked_for() -> None:
+    """One of another group means something else, one without a namespace has failed A.render."""
+    asked: list[tuple[Any, ...]] = []
+
+    def get(*where: Any, api_version: str) -> dict[str, Any]:
+        asked.append((*where, api_version))
+        return {}
+
+    own = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "p", "namespace": "shop"},
+    }
+    objects = (own, {**own, "apiVersion": "projectcalico.org/v3"}, {**own, "metadata": {"name": "p"}})
+    of = SimpleNamespace(cluster=SimpleNamespace(get=get))
+    assert observe.policies(of, Rendered(objects)) == {"NetworkPolicy/shop/p": {}}  # type: ignore[arg-type]
+    assert asked == [("NetworkPolicy", "p", "shop", "networking.k8s.io/v1")]
