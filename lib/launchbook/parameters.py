@@ -42,9 +42,7 @@ class Manifests(Model):
     path: RelativePath  # a kustomization, a folder of manifests or one file
     namespaces: tuple[str, ...] = Field(min_length=1)  # the only namespaces it may touch
     cluster_objects: tuple[str, ...] = ()  # Kind/name of what it may touch that lives in no namespace, such as a CRD
-    known: tuple[
-        str, ...
-    ] = ()  # Kind/namespace/name of what others keep there, or `Kind/namespace/name .field` of a field
+    known: tuple[str, ...] = ()  # Kind/namespace/name [.field] of what others keep there, beside the manifests
     allow_remote: bool = False  # whether kustomizations may fetch bases, which can change after the launch was judged
     approved_plan: str | None = Field(None, pattern=r"^sha256:[0-9a-f]{64}$")  # None: whatever is planned is approved
     force: tuple[ForcedFields, ...] = ()  # "Kind/namespace/name .spec.field ...": taken from their owner; no field: all

@@ -72,7 +72,11 @@ metadata:
   ownerReferences: [{{apiVersion: apps/v1, kind: Deployment, name: api, uid: {api}, controller: true}}]
 spec:
   nodeSelector: {{nowhere: "true"}}
-  containers: [{{name: posed, image: "lab.local/busybox:1"}}]
+  securityContext: {{runAsNonRoot: true, runAsUser: 1000, seccompProfile: {{type: RuntimeDefault}}}}
+  containers:
+    - name: posed
+      image: lab.local/busybox:1
+      securityContext: {{allowPrivilegeEscalation: false, capabilities: {{drop: [ALL]}}}}
 """
 
 

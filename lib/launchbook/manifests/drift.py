@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from launchbook.manifests.fields import Path, at, beyond, by_itself
+from launchbook.manifests.fields import Path, beyond, by_itself
 from launchbook.manifests.foreign import takers
 from launchbook.manifests.naming import built_in, name
 from launchbook.workloads import WORKLOADS, pod_metadata
