@@ -28,7 +28,7 @@ def evict(run: Run) -> dict[str, Any]:
     healthy: [seconds since the first eviction, pods ready] while it recovered; recovered: seconds until as many are ready
     as before, None if they did not become so; gone: seconds until no evicted pod is left, None if one stayed;
     requests: what those sent meanwhile met, see requests.Requests.since(), None where none was sent: unasked says why;
-    thresholds: what the scenario asks of http_req_failed, which bounds them.
+    thresholds: what the scenario asks of http_req_failed, which bounds them; judged by a default where it asks nothing.
     """
     bounds = list(run.parameters.load.thresholds.get("http_req_failed", ()))
     found: dict[str, Any] = {"problem": None, "thresholds": bounds, "proofs": []}

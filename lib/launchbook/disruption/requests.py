@@ -134,7 +134,10 @@ def target(run: Run, budget: Object, pods: Sequence[Object]) -> Target | str:
         return Target(
             shown, service["spec"]["clusterIP"], there.port, name, None, source.namespace, dict(source.labels)
         )
-    return "no declared open edge leads to a Service of its pods by TCP"
+    return (
+        "no declared open edge leads to a Service of its pods by TCP; declare one under `isolation.edges`, or name its Service "
+        "under `load.target`"
+    )
 
 
 @contextmanager

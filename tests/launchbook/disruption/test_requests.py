@@ -180,7 +180,10 @@ def run(services: list[Any], edges: tuple[Any, ...] = (), load: str = "shop/othe
 
 BUDGET = {"metadata": {"namespace": "shop"}, "spec": {"selector": {"matchLabels": {"app": "web"}}}}
 PODS = [{"metadata": {"name": "web-0", "labels": {"app": "web"}}}]
-NO_WAY = "no declared open edge leads to a Service of its pods by TCP"
+NO_WAY = (
+    "no declared open edge leads to a Service of its pods by TCP; declare one under `isolation.edges`, or name its Service "
+    "under `load.target`"
+)
 
 
 def test_the_target_of_the_load_is_asked_by_http() -> None:
