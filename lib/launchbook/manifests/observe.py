@@ -134,7 +134,7 @@ def render(run: Run) -> Rendered:
     try:
         rendered = rendering.render(path, allow_remote=given.allow_remote, most=rendering.MOST_APPLIED)
         objects = sorted(rendered, key=rank)
-        found = tuple(polluted(path, allow_remote=given.allow_remote))
+        found = tuple(polluted(path, allow_remote=given.allow_remote, live=lambda: pods(run, Rendered(tuple(objects)))))
     except ParametersError as error:
         run.bar("the manifests don't render")
         return Rendered(problem=str(error), path=shown)

@@ -8,7 +8,7 @@ a selector differs and selects other pods, it is polluted. Nothing but files is 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from tabulate import tabulate
 from launchbook.errors import ParametersError
 from launchbook.home import home
 from launchbook.manifests import labels
+from launchbook.manifests.strangers import strangers
 from launchbook.render import build, kustomization, parse, refuse_remote
 from launchbook.selector import matches
 
@@ -25,6 +26,7 @@ Object = Mapping[str, Any]
 Selector = Mapping[str, Any]
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job")
 _FIXED = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")  # their selectors are immutable
+_SHOWN = 5  # pods named in a sentence
 _DESCRIBED = "pods labelled "
 _NAME = "kubernetes.io/metadata.name"
 
@@ -44,8 +46,13 @@ class Pollution:
     effect: str
 
 
-def polluted(path: Path, *, allow_remote: bool = False) -> list[Pollution]:
+def polluted(
+    path: Path, *, allow_remote: bool = False, live: Callable[[], Sequence[Object]] | None = None
+) -> list[Pollution]:
     """Every selector that a transformer below `path` changed; none where `path` is no kustomization.
+
+    live: the pods that run in these namespaces, asked for only where a transformer may change a selector. Those of other
+    manifests never get its labels, so what selected them may select them no more.
 
     Raises ParametersError where it can't be rendered.
     """
@@ -55,7 +62,8 @@ def polluted(path: Path, *, allow_remote: bool = False) -> list[Pollution]:
         refuse_remote(path)
     if not (files := labels.paths(path)):
         return []
-    return list(_compare(_plain(path), parse(build(path), str(path)), files))
+    dirty = parse(build(path), str(path))
+    return list(_compare(_plain(path), dirty, files, strangers(live() if live else (), dirty)))
 
 
 def mend(path: Path) -> list[Path]:
@@ -137,9 +145,11 @@ def command(paths: Sequence[Path], *, fix: bool = False, output: str = "table") 
     return text + told, int(bool(breaking) and not fix)
 
 
-def _compare(clean: Sequence[Object], dirty: Sequence[Object], files: Sequence[Path]) -> Iterator[Pollution]:
+def _compare(
+    clean: Sequence[Object], dirty: Sequence[Object], files: Sequence[Path], others: Mapping[str, Object]
+) -> Iterator[Pollution]:
     before = {_key(item): item for item in clean}
-    pods, namespaces = _pods(dirty), _namespaces(dirty)
+    pods, namespaces = {**_pods(dirty), **others}, _namespaces(dirty)
     for item in dirty:
         intended = {where: selector for where, selector, _ in _selectors(before.get(_key(item), {}))}
         for where, selector, scope in _selectors(item):
@@ -171,7 +181,9 @@ def _effect(wanted: Selector | None, was: set[str] | None, now: set[str] | None)
 
 
 def _names(pods: set[str]) -> str:
-    return ", ".join(sorted(pods)) or "nothing"
+    first = sorted(pods)[:_SHOWN]
+    more = f" and {len(pods) - _SHOWN} more" if len(pods) > _SHOWN else ""
+    return f"{', '.join(first)}{more}" if pods else "nothing"
 
 
 def _added(wanted: Selector | None, selector: Selector) -> dict[str, str]:

@@ -192,6 +192,33 @@ spec:
 """
 
 
+DENY_WEB = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: deny, namespace: shop}
+spec: {podSelector: {matchLabels: {tier: all}}, policyTypes: [Ingress]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template: {metadata: {labels: {app: web, tier: all}}, spec: {containers: [{name: a, image: i}]}}
+"""
+
+
+def test_pods_of_other_manifests_that_run_count_in_a_run(tmp_path: Path) -> None:
+    """They never get the label, so a deny that is narrowed by it lets go of them; what is rendered here keeps its own."""
+    owner = [{"kind": "ReplicaSet", "name": "web-1", "controller": True}]
+    labels = {"app": "web", "tier": "all", "pod-template-hash": "1"}
+    ours = {"metadata": {"name": "web-1-a", "namespace": "shop", "labels": labels, "ownerReferences": owner}}
+    other = {"metadata": {"name": "other", "namespace": "shop", "labels": {"tier": "all"}}}
+    assert effects(tmp_path, {"a.yaml": DENY_WEB})["NetworkPolicy spec.podSelector"] == ""
+    for live, effect in (([ours], ""), ([ours, other], "it no longer selects Pod/shop/other")):
+        found = {p.object: p.effect for p in polluted(tmp_path, live=lambda live=live: live)}  # type: ignore[misc]
+        assert found["NetworkPolicy/shop/deny"] == effect
+
+
 def effects(folder: Path, resources: dict[str, str]) -> dict[str, str]:
     for name, text in resources.items():
         (folder / name).write_text(text)
