@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from launchbook.counted import counted
-from launchbook.manifests.failing import pod_failure
+from launchbook.manifests.failing import pod_failure, pod_trouble
 
 Object = Mapping[str, Any]
 
@@ -101,7 +101,9 @@ def _pod(item: Object) -> State:
     if cause := pod_failure(item):
         return State("failed", cause)
     conditions = {c["type"]: c["status"] for c in (item.get("status") or {}).get("conditions") or ()}
-    return State("ready", "it is ready") if conditions.get("Ready") == "True" else State("waiting", "it is not ready")
+    if conditions.get("Ready") == "True":
+        return State("ready", "it is ready")
+    return State("waiting", pod_trouble(item) or "it is not ready")
 
 
 def _claim(item: Object) -> State:
@@ -153,13 +155,38 @@ def _definition(item: Object) -> State:
 
 
 def _other(item: Object) -> State:
-    """A kind of which nothing is known: its condition Ready, where it has one."""
-    found = next((c for c in (item.get("status") or {}).get("conditions") or () if c.get("type") == "Ready"), None)
-    if found is None:
-        return State("ready", "it exists")
-    if found.get("status") == "True":
-        return State("ready", "it is ready")
-    return State("waiting", f"it is not ready: {cause(found)}")
+    """A kind of which nothing is known: its condition Ready, or else each of those by which other kinds say the same.
+
+    kstatus reads Ready alone; a Gateway says Programmed, an APIService Available.
+    """
+    told = {c.get("type"): c for c in (item.get("status") or {}).get("conditions") or ()}
+    needed = _NEEDED.get(item["kind"], ())
+    held = ("Ready",) if "Ready" in told else tuple(one for one in _POSITIVE if one in told or one in needed)
+    for kind in held:
+        found = told.get(kind)
+        if found is None:
+            return State("waiting", "its controller has not seen it yet")
+        if found.get("observedGeneration", (seen := item["metadata"].get("generation"))) != seen:
+            return State("waiting", "its controller has not seen this generation yet")
+        if found.get("status") != "True":
+            return State("waiting", f"it is not {kind.lower()}: {cause(found)}")
+    return State("ready", f"it is {' and '.join(kind.lower() for kind in held)}" if held else "it exists")
+
+
+_POSITIVE = ("Available", "Accepted", "Programmed")
+_NEEDED = {"APIService": ("Available",), "Gateway": ("Accepted", "Programmed"), "GatewayClass": ("Accepted",)}
+
+
+def _route(item: Object) -> State:
+    """A route of the Gateway API, which answers for each Gateway that it names. https://gateway-api.sigs.k8s.io/"""
+    parents = (item.get("status") or {}).get("parents") or ()
+    if len(parents) < len((item.get("spec") or {}).get("parentRefs") or ()) or not parents:
+        return State("waiting", "no controller has accepted it for each of its Gateways yet")
+    for parent in parents:
+        for condition in parent.get("conditions") or ():
+            if condition.get("type") in ("Accepted", "ResolvedRefs") and condition.get("status") != "True":
+                return State("waiting", f"{parent['parentRef'].get('name')} does not take it: {cause(condition)}")
+    return State("ready", "its Gateways take it")
 
 
 def _of(have: int, wanted: int) -> State:
@@ -173,6 +200,7 @@ _BY_KIND = {
     "PersistentVolumeClaim": _claim, "Service": _service, "PodDisruptionBudget": _budget, "Namespace": _namespace,
     "CustomResourceDefinition": _definition, "ReplicaSet": _replica_set, "ReplicationController": _replica_set,
     "HorizontalPodAutoscaler": _autoscaler,
+    **dict.fromkeys(("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute"), _route),
 }  # fmt: skip
 
 

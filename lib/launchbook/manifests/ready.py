@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from launchbook.manifests.failing import pod_failure, restarted
+from launchbook.counted import counted
+from launchbook.manifests.failing import pod_failure, pod_trouble, restarted
 from launchbook.manifests.kinds import State, by_kind, cause
 from launchbook.selector import matches
 
@@ -36,12 +37,14 @@ def state_of(
     # A crash loop is ready now and then, and a workload counts it then. A pod that has ended was replaced.
     ended = ("Failed", "Succeeded") if found.state == "ready" else ()
     alive = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ended]
-    if hopeless := next((cause for pod in alive if (cause := pod_failure(pod))), None):
+    if hopeless := next((cause for pod in alive if (cause := pod_failure(pod, now))), None):
         return State("failed", f"{found.because}: {hopeless}")
     if found.state == "ready" and now and (young := next((y for pod in alive if (y := restarted(pod, now))), None)):
         return State("waiting", young)
     if found.state != "ready" and (refused := _refused(events, now)):
         return State("failed", f"{found.because}: {refused}")
+    if found.state == "waiting" and (trouble := next((t for pod in alive if (t := pod_trouble(pod))), None)):
+        return State("waiting", f"{found.because}: {trouble}")
     return found
 
 
@@ -73,11 +76,30 @@ def _seen(event: Object) -> datetime | None:
 
 
 def serving(service: Object, slices: Sequence[Object]) -> State:
-    """Whether a Service with a selector has at least one ready endpoint."""
+    """Whether a Service with a selector has at least one ready endpoint for each of its ports.
+
+    A slice leaves out a port whose name no container of its pods has; a Service that publishes pods that aren't ready
+    calls them ready too, so `serving` is asked as well.
+    """
     if not service["spec"].get("selector"):
         return State("ready", "it has no selector, its endpoints are somebody else's")
     ready = sum(1 for slice in slices for _ in _ready_endpoints(slice))
-    return State("ready", f"{ready} ready endpoints") if ready else State("waiting", "it has no ready endpoint")
+    if not ready:
+        return State("waiting", "it has no ready endpoint")
+    for port in service["spec"].get("ports") or ():
+        if not any(_has(slice, port) and any(_ready_endpoints(slice)) for slice in slices):
+            aim = port.get("targetPort", port["port"])
+            told = f"{port['name']} ({port['port']})" if port.get("name") else str(port["port"])
+            return State("waiting", f"no ready endpoint has its port {told}: no container has a port {aim}")
+    return State("ready", counted(ready, "ready endpoint"))
+
+
+def _has(slice: Object, port: Object) -> bool:
+    return any(
+        (found.get("name") or "", found.get("protocol", "TCP")) == (port.get("name") or "", port.get("protocol", "TCP"))
+        and found.get("port")
+        for found in slice.get("ports") or ()
+    )
 
 
 def covering(budget: Object, budgets: Sequence[Object], pods: Sequence[Object]) -> State:
@@ -98,4 +120,5 @@ def covering(budget: Object, budgets: Sequence[Object], pods: Sequence[Object]) 
 
 
 def _ready_endpoints(slice: Object) -> Iterator[Object]:
-    return (e for e in slice.get("endpoints") or () if (e.get("conditions") or {}).get("ready") is not False)
+    said = ((endpoint, endpoint.get("conditions") or {}) for endpoint in slice.get("endpoints") or ())
+    return (endpoint for endpoint, told in said if False not in (told.get("ready"), told.get("serving")))

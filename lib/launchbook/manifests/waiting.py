@@ -12,7 +12,7 @@ import pandas as pd
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
 from launchbook.manifests.kinds import State
-from launchbook.manifests.naming import name
+from launchbook.manifests.naming import built_in, name
 from launchbook.manifests.observe import Rendered
 from launchbook.manifests.order import together
 from launchbook.manifests.ready import covering, serving, state_of
@@ -21,12 +21,15 @@ from launchbook.selector import matches
 
 Object = dict[str, Any]
 _DRAGGED = 10.0  # s
+_TOLD = 200  # characters of what is waited for
 _POLL = 0.5  # s, between two looks at what is not ready yet
-# The states of these tell whether the system runs; the rest of Kubernetes' own kinds exists once it is applied.
+# Whether these are ready is a matter of their pods too.
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job")
-_AWAITED = (
-    *_WORKLOADS, "Pod", "PersistentVolumeClaim", "Service", "PodDisruptionBudget", "Namespace",
-    "CustomResourceDefinition", "HorizontalPodAutoscaler",
+# What these are is told by no status: they exist once they are applied.
+_STATELESS = (
+    "ConfigMap", "Secret", "ServiceAccount", "LimitRange", "ResourceQuota", "PodTemplate", "Role", "RoleBinding", "ClusterRole",
+    "ClusterRoleBinding", "StorageClass", "PriorityClass", "IngressClass", "RuntimeClass", "NetworkPolicy", "CronJob",
+    "Ingress", "Endpoints", "EndpointSlice", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "Lease",
 )  # fmt: skip
 
 
@@ -53,7 +56,8 @@ def awaited(cluster: Cluster, objects: Sequence[Object], timeout: float, tell: C
         passed = time.monotonic() - began
         settled |= {key: passed for key, state in states.items() if state.state == "ready"}
         failed = any(state.state == "failed" for state in states.values())
-        tell(f"{len(settled)} of {len(todo)} objects ready")
+        first = next((f"; {key}: {state.because}" for key, state in states.items() if state.state != "ready"), "")
+        tell(f"{len(settled)} of {len(todo)} objects ready{first[:_TOLD]}")
         # A failed pod drags others down with it: what waits then is given a few seconds, not the whole time.
         if len(settled) == len(todo) or passed > timeout or (failed and passed > _DRAGGED):
             last = _states(cluster, todo)
@@ -75,10 +79,8 @@ def awaited(cluster: Cluster, objects: Sequence[Object], timeout: float, tell: C
 
 
 def _has_state(item: Object) -> bool:
-    """Kubernetes' own kinds by name; a custom resource may have conditions."""
-    group = item["apiVersion"].rpartition("/")[0]
-    custom = "." in group and not group.endswith(".k8s.io")
-    return item["kind"] in _AWAITED or custom
+    """Whatever may have conditions: another group's NetworkPolicy, a Gateway, a custom resource."""
+    return item["kind"] not in _STATELESS or not built_in(item["apiVersion"])
 
 
 def _states(cluster: Cluster, objects: Sequence[Object]) -> dict[str, State]:

@@ -50,6 +50,18 @@ UP = {"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplic
         (workload("Widget", {"conditions": [cond("Ready", "Unknown", reason="Starting")]}), "waiting", "it is not ready: Starting"),
         (workload("Widget", {"conditions": [cond("Ready")]}), "ready", "it is ready"),
         (workload("Widget", {"conditions": [cond("Ready")], "observedGeneration": 1}), "waiting", "its controller has not seen this generation yet"),
+        (workload("Gateway", {}), "waiting", "its controller has not seen it yet"),
+        (workload("Gateway", {"conditions": [cond("Accepted"), cond("Programmed", "Unknown", message="Waiting for controller")]}), "waiting", "it is not programmed: Waiting for controller"),
+        (workload("Gateway", {"conditions": [cond("Accepted"), {**cond("Programmed"), "observedGeneration": 1}]}), "waiting", "its controller has not seen this generation yet"),
+        (workload("Gateway", {"conditions": [cond("Accepted"), {**cond("Programmed"), "observedGeneration": 2}]}), "ready", "it is accepted and programmed"),
+        (workload("APIService", {}), "waiting", "its controller has not seen it yet"),
+        (workload("APIService", {"conditions": [cond("Available", "False", message="no response")]}), "waiting", "it is not available: no response"),
+        (workload("APIService", {"conditions": [cond("Available")]}), "ready", "it is available"),
+        (workload("Widget", {"conditions": [cond("Ready"), cond("Available", "False")]}), "ready", "it is ready"),
+        (workload("Widget", {"conditions": [cond("Degraded", "False")]}), "ready", "it exists"),
+        (workload("HTTPRoute", {}, parentRefs=[{"name": "g"}]), "waiting", "no controller has accepted it for each of its Gateways yet"),
+        (workload("HTTPRoute", {"parents": [{"parentRef": {"name": "g"}, "conditions": [cond("Accepted"), cond("ResolvedRefs", "False", message="no Service")]}]}, parentRefs=[{"name": "g"}]), "waiting", "g does not take it: no Service"),
+        (workload("HTTPRoute", {"parents": [{"parentRef": {"name": "g"}, "conditions": [cond("Accepted"), cond("ResolvedRefs")]}]}, parentRefs=[{"name": "g"}]), "ready", "its Gateways take it"),
         (workload("HorizontalPodAutoscaler", {}), "waiting", "its controller has not seen it yet"),
         (workload("HorizontalPodAutoscaler", {"conditions": [cond("AbleToScale"), cond("ScalingActive")]}), "ready", "it scales"),
         (workload("HorizontalPodAutoscaler", {"conditions": [cond("AbleToScale"), cond("ScalingActive", "False", reason="FailedGetResourceMetric")]}), "waiting", "it does not scale: FailedGetResourceMetric"),
@@ -87,6 +99,12 @@ def test_a_kind(item: Any, state: str, because: str) -> None:
     assert (found.state, found.because) == (state, because)
 
 
+UNPLACED = {
+    "metadata": {"name": "p"},
+    "status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes"}]},
+}
+
+
 def pod(field: str = "containerStatuses", **container: Any) -> dict[str, Any]:
     status = {field: [{"name": "c", "image": "i:1", "restartCount": 0, **container}]}
     return {"metadata": {"name": "p"}, "status": status}
@@ -97,10 +115,14 @@ def pod(field: str = "containerStatuses", **container: Any) -> dict[str, Any]:
     [
         (pod(state={"waiting": {"reason": "ContainerCreating"}}), None),
         (pod(state={"waiting": {"reason": "CrashLoopBackOff"}}, restartCount=1), None),
-        (pod(state={"waiting": {"reason": "ErrImagePull"}}), "pod p, container c: ErrImagePull, the image can't be pulled (i:1)"),
+        (pod(state={"waiting": {"reason": "ErrImagePull", "message": "manifest unknown"}}), "pod p, container c: ErrImagePull, the image can't be pulled (i:1): manifest unknown"),
+        (pod(state={"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image: ErrImagePull: i:1: not found"}}), "pod p, container c: ImagePullBackOff, the image can't be pulled (i:1): Back-off pulling image: ErrImagePull: i:1: not found"),
+        (pod(state={"waiting": {"reason": "ErrImagePull", "message": "dial tcp: i/o timeout"}}), None),
+        (pod(state={"waiting": {"reason": "ImagePullBackOff"}}), None),
+        (pod(state={"waiting": {"reason": "InvalidImageName"}}), "pod p, container c: InvalidImageName, the image's name is invalid (i:1)"),
         (pod(state={"waiting": {"reason": "CreateContainerConfigError", "message": "secret \"s\" not found"}}), 'pod p, container c: CreateContainerConfigError, its configuration is wrong (i:1): secret "s" not found'),
         (pod(state={}, restartCount=3, ready=False, lastState={"terminated": {"exitCode": 2, "reason": "Error"}}), "pod p, container c: ended 3 times, last with exit code 2 (Error)"),
-        ({"metadata": {"name": "p"}, "status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes"}]}}, "pod p can't be scheduled: 0/2 nodes"),
+        (UNPLACED, None),
     ],
 )  # fmt: skip
 def test_why_a_pod_will_not_start(item: Any, cause: str | None) -> None:
@@ -110,10 +132,39 @@ def test_why_a_pod_will_not_start(item: Any, cause: str | None) -> None:
 
 def test_a_deployment_fails_with_its_pods_cause() -> None:
     """The workload says what its pod can't say by itself."""
-    broken = pod(state={"waiting": {"reason": "ErrImagePull"}})
+    broken = pod(state={"waiting": {"reason": "InvalidImageName"}})
     found = state_of(workload("Deployment", {**UP, "readyReplicas": 0}), [broken])
     assert found.state == "failed"
-    assert found.because == "0 of 2 pods are ready: pod p, container c: ErrImagePull, the image can't be pulled (i:1)"
+    assert (
+        found.because
+        == "0 of 2 pods are ready: pod p, container c: InvalidImageName, the image's name is invalid (i:1)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "cause"),
+    [
+        (UNPLACED, "pod p can't be scheduled: 0/2 nodes"),
+        (pod(state={"waiting": {"reason": "ErrImagePull", "message": "i/o timeout"}}), "pod p, container c: ErrImagePull, the image can't be pulled (i:1): i/o timeout"),
+        (pod(state={"waiting": {"reason": "CrashLoopBackOff"}}, restartCount=1), "pod p, container c: CrashLoopBackOff, it crashes again and again (i:1)"),
+    ],
+)  # fmt: skip
+def test_what_may_mend_itself_is_waited_for_by_its_cause(broken: Any, cause: str) -> None:
+    """A node that is being added, a registry that is slow: the whole time is theirs."""
+    found = state_of(workload("Deployment", {**UP, "readyReplicas": 0}), [broken])
+    assert (found.state, found.because) == ("waiting", f"0 of 2 pods are ready: {cause}")
+    alone = state_of({"kind": "Pod", **broken})
+    assert (alone.state, alone.because) == ("waiting", cause)
+
+
+@pytest.mark.parametrize(("age", "fails"), [(29, False), (31, True)])
+@pytest.mark.parametrize("reason", ["CreateContainerConfigError", "CreateContainerError", "RunContainerError"])
+def test_what_a_pod_needs_may_come_within_moments_of_its_start(age: int, fails: bool, reason: str) -> None:
+    """An operator's Secret; after that, waiting is in vain."""
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    item = pod(state={"waiting": {"reason": reason}})
+    item["status"]["startTime"] = (now - timedelta(seconds=age)).isoformat()
+    assert bool(pod_failure(item, now)) is fails
 
 
 LOOPING = {
@@ -235,9 +286,34 @@ def test_a_pod_in_two_budgets_can_never_be_evicted() -> None:
     )  # fmt: skip
 
 
-def test_a_service_needs_a_ready_endpoint() -> None:
-    """An object that exists and sends its callers nowhere isn't ready."""
-    service = {"spec": {"selector": {"a": "b"}}}
-    assert serving(service, []).state == "waiting"
-    assert serving(service, [{"endpoints": [{"conditions": {"ready": False}}]}]).state == "waiting"
-    assert serving(service, [{"endpoints": [{"conditions": {"ready": True}}]}]).state == "ready"
+def leads(*ports: tuple[str, int | None], **conditions: bool) -> dict[str, Any]:
+    return {
+        "ports": [{"name": name, "port": number, "protocol": "TCP"} for name, number in ports],
+        "endpoints": [{"conditions": {"ready": True, **conditions}}],
+    }
+
+
+HTTP = {"port": 80, "name": "http", "targetPort": "web"}
+NO_PORT = "no ready endpoint has its port http (80): no container has a port web"
+
+
+@pytest.mark.parametrize(
+    ("ports", "slices", "state", "because"),
+    [
+        ([HTTP], [], "waiting", "it has no ready endpoint"),
+        ([HTTP], [leads(("http", 8080), ready=False)], "waiting", "it has no ready endpoint"),
+        ([HTTP], [leads(("http", 8080), serving=False)], "waiting", "it has no ready endpoint"),
+        ([HTTP], [leads(("http", 8080), serving=True)], "ready", "1 ready endpoint"),
+        ([HTTP], [leads(("http", 8080))], "ready", "1 ready endpoint"),
+        ([HTTP], [leads()], "waiting", NO_PORT),
+        ([HTTP], [leads(("metrics", 9090))], "waiting", NO_PORT),
+        ([HTTP, {"port": 81, "name": "b"}], [leads(("http", 1)), leads(("b", 81), serving=False)], "waiting",
+         "no ready endpoint has its port b (81): no container has a port 81"),
+        ([{"port": 80}], [leads(("", 80))], "ready", "1 ready endpoint"),
+        ([], [leads()], "ready", "1 ready endpoint"),
+    ],
+)  # fmt: skip
+def test_a_service_needs_a_ready_endpoint_of_each_port(ports: Any, slices: Any, state: str, because: str) -> None:
+    """An object that exists and sends its callers nowhere isn't ready, nor one that publishes pods that aren't."""
+    found = serving({"spec": {"selector": {"a": "b"}, "ports": ports}}, slices)
+    assert (found.state, found.because) == (state, because)

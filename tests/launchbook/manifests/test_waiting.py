@@ -99,9 +99,43 @@ def test_only_its_own_pods_count(waited: Any) -> None:
     """By the whole selector: expressions are requirements too."""
     broken = {
         "metadata": {"name": "p", "labels": {"app": "other"}},
-        "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "ErrImagePull"}}}]},
+        "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"reason": "InvalidImageName"}}}]},
     }
     a = deployment("a", UP, matchExpressions=[{"key": "app", "operator": "In", "values": ["a"]}])
     assert waited([broken], a=[a]) == {"a": "ready"}
     broken["metadata"]["labels"] = {"app": "a"}  # type: ignore[index]
     assert waited([broken], a=[a]) == {"a": "failed"}
+
+
+UNPLACED = {
+    "metadata": {"name": "p", "labels": {"app": "a"}},
+    "status": {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/2 nodes"}]},
+}
+
+
+def test_a_node_that_is_being_added_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the seconds that are given to what others drag down, and said meanwhile."""
+    monkeypatch.setattr(waiting, "_POLL", 0.01)
+    monkeypatch.setattr(waiting, "_DRAGGED", 0.0)
+    told: list[str] = []
+    looks = [deployment("a", DOWN)] * 5 + [deployment("a", UP)]
+    cluster: Any = Cluster([UNPLACED], a=looks)
+    found = waiting.awaited(cluster, [deployment("a", {})], 5.0, told.append)
+    assert list(found["state"]) == ["ready"]
+    assert told[0] == "0 of 1 objects ready; Deployment/s/a: 0 of 1 pods are ready: pod p can't be scheduled: 0/2 nodes"
+
+
+@pytest.mark.parametrize(
+    ("api_version", "kind", "looked_at"),
+    [
+        ("gateway.networking.k8s.io/v1", "Gateway", True),
+        ("apiregistration.k8s.io/v1", "APIService", True),
+        ("projectcalico.org/v3", "NetworkPolicy", True),
+        ("v1", "ConfigMap", False),
+        ("networking.k8s.io/v1", "NetworkPolicy", False),
+    ],
+)
+def test_whatever_may_say_how_it_is_is_looked_at(api_version: str, kind: str, looked_at: bool) -> None:
+    item = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "s"}}
+    cluster: Any = Cluster([], a=[item])
+    assert len(waiting.awaited(cluster, [item], 0.0, lambda _: None)) == looked_at
