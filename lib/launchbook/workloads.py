@@ -47,7 +47,7 @@ def workloads(objects: Mapping[str, Any], kinds: Sequence[str] = WORKLOADS) -> I
     merely says that a built-in one made it: see made().
     """
     read = {kind: objects.get(kind) for kind in WORKLOADS}
-    makers = {kind: _by_uid(those) for kind, those in read.items() if isinstance(those, Sequence)}
+    makers = {kind: by_uid(those) for kind, those in read.items() if isinstance(those, Sequence)}
     for kind in kinds:
         for item in objects.get(kind) or ():
             if not made(item, makers):
@@ -83,7 +83,8 @@ _MAKERS = {
 }
 
 
-def _by_uid(items: Sequence[Object]) -> dict[Any, Object]:
+def by_uid(items: Sequence[Object]) -> dict[Any, Object]:
+    """(namespace, UID) -> object."""
     return {(item["metadata"].get("namespace"), item["metadata"].get("uid")): item for item in items}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from launchbook.endpoints import astray, strangers
+from launchbook.manifests.insides import swapped
 from launchbook.manifests.naming import built_in, name
 from launchbook.manifests.policy import peers_at_home
 from launchbook.selector import matches
@@ -49,6 +50,7 @@ def foreign(present: Present, rendered: Sequence[Object]) -> list[Foreign]:
         for pod in present.get("Pod") or ()
         if (beside := pod["spec"].get("ephemeralContainers"))
     ]
+    found += [Foreign(name({**pod, "kind": "Pod"}), effect) for pod, effect in swapped(present)]
     return found + [
         Foreign(f"Service/{service['metadata']['namespace']}/{service['metadata']['name']}", effect)
         for service in present.get("Service") or ()

@@ -14,6 +14,7 @@ from launchbook.manifests import foreign as outsiders
 from launchbook.manifests import policy as networking
 from launchbook.manifests.drift import Held
 from launchbook.manifests.foreign import Foreign
+from launchbook.manifests.insides import injected
 from launchbook.manifests.naming import is_marked, name, place
 from launchbook.selector import matches
 from launchbook.words import Check, Status
@@ -232,6 +233,7 @@ def foreign(
     accepted = sorted({one.object for one in found} & set(known))
     strange = [one for one in found if one.object not in known]
     allowed = f"; {', '.join(accepted)} is known" if accepted else ""
+    beside = f"; {clause}" if (clause := injected(present)) else ""
 
     def say(id: str, those: Sequence[Foreign], fine: str) -> Check:
         told = some([f"{one.object} {one.effect or 'is not in the manifests'}" for one in those], _SHOWN)
@@ -243,7 +245,7 @@ def foreign(
         say(
             "A.foreign",
             [one for one in strange if one.effect],
-            "Nothing else opens, takes or sends what is the system's",
+            "Nothing else opens, takes or sends what is the system's" + beside,
         ),
         say("A.unlisted", [one for one in strange if not one.effect], "Whatever runs there is in the manifests"),
     ]

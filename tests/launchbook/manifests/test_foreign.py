@@ -164,6 +164,50 @@ def test_a_policy_of_another_group_excuses_none() -> None:
     )  # fmt: skip
 
 
+def runs_in(name: str, *containers: tuple[str, str], revision: str = "2") -> dict[str, Any]:
+    """A pod of the StatefulSet `set`."""
+    own = pod(name, "10.0.0.9", "StatefulSet/set", app="set", **{"controller-revision-hash": revision})
+    return own | {"spec": {"containers": [{"name": name, "image": image} for name, image in containers]}}
+
+
+DIGEST = "@sha256:" + "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("template", "image", "said"),
+    [
+        ("reg/set:1", "reg/set:1", FINE[0]),
+        ("reg/set:1", "mirror/path/set:1", FINE[0]),
+        ("reg/set:1", f"reg/set{DIGEST}", FINE[0]),
+        ("set", "docker.io/library/set:latest", FINE[0]),
+        ("reg/set:1", "reg/set:2", "Pod/shop/set-0 runs reg/set:2 in set, where its template says reg/set:1."),
+        ("reg/set:1", "reg/evil:1", "Pod/shop/set-0 runs reg/evil:1 in set, where its template says reg/set:1."),
+        (f"set{DIGEST}", "set:1", f"Pod/shop/set-0 runs set:1 in set, where its template says set{DIGEST}."),
+        (f"set{DIGEST}", f"set{DIGEST[:-1]}1", f"Pod/shop/set-0 runs set{DIGEST[:-1]}1 in set, where its template says set{DIGEST}."),
+    ],
+)  # fmt: skip
+def test_a_pod_whose_image_somebody_changed(template: str, image: str, said: str) -> None:
+    """Its controller leaves it so; one of an earlier revision is A.ready's affair, and webhooks may name a mirror."""
+    made = runs("StatefulSet", "set", app="set")
+    made["spec"]["template"]["spec"] = {"containers": [{"name": "set", "image": template}]}
+    made["status"] = {"updateRevision": "2"}
+    there = {**OURS, "StatefulSet": [made]}
+    for revision, because in (("2", said), ("1", FINE[0])):
+        pods = [*OURS["Pod"], runs_in("set-0", ("set", image), revision=revision)]
+        assert judge.foreign({**there, "Pod": pods}, [*RENDERED, made])[0].because == because
+
+
+def test_what_a_webhook_adds_to_pods_is_said() -> None:
+    """A mesh's proxy is no failure, and no secret."""
+    made = runs("StatefulSet", "set", app="set")
+    made["spec"]["template"]["spec"] = {"containers": [{"name": "set", "image": "set:1"}]}
+    pods = [runs_in(f"set-{n}", ("set", "set:1"), ("proxy", "mesh/proxy:1")) for n in (0, 1)]
+    there = {**OURS, "StatefulSet": [made], "Pod": [*OURS["Pod"], *pods]}
+    check, _ = judge.foreign(there, [*RENDERED, made])
+    told = f"{FINE[0][:-1]}; proxy runs in 2 pods, though no template holds it."
+    assert (check.status, check.because) == (Status.PASS, told)
+
+
 def test_what_is_known_to_be_there_is_named() -> None:
     known = ("NetworkPolicy/shop/platform", "Deployment/shop/tool")
     said = judged(item("NetworkPolicy", "platform"), runs("Deployment", "tool", app="tool"), known=known)
