@@ -76,6 +76,7 @@ spec:
   containers:
     - name: posed
       image: lab.local/busybox:1
+      resources: {{requests: {{cpu: 1m, memory: 4Mi}}, limits: {{cpu: 10m, memory: 16Mi}}}}
       securityContext: {{allowPrivilegeEscalation: false, capabilities: {{drop: [ALL]}}}}
 """
 
