@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from launchbook.counted import counted
+from launchbook.counted import counted, some
 from launchbook.home import home
 from launchbook.manifests import policy as networking
 from launchbook.manifests.beside import drift, foreign
@@ -73,7 +73,7 @@ def render(
     if twice := sorted(n for n, times in Counter(map(name, objects)).items() if times > 1):
         return say(Status.FAIL, f"Rendered twice: {', '.join(twice)}.")
     if marked := [name(o) for o in objects if is_marked(o)]:
-        told = f"{some(marked, _SHOWN)}: it marks what a run itself made, which is judged by nothing and swept."
+        told = f"{some(marked, 5)}: it marks what a run itself made, which is judged by nothing and swept."
         return say(Status.FAIL, f"The label launchbook.io/run is in {told}")
     if not objects:
         return say(Status.FAIL, "Nothing was rendered.")
