@@ -38,6 +38,18 @@ def ready(slices: Iterable[Object]) -> list[tuple[str, Object]]:
     ]
 
 
+def target_port(port: Object, ports: Iterable[tuple[str, str, int]]) -> int | None:
+    """Where a Service's port leads on a pod; a name is looked up among the ports of its protocol.
+
+    ports: (name, protocol, number) of the pod's containers.
+    """
+    wanted = port.get("targetPort", port["port"])
+    if isinstance(wanted, int):
+        return wanted
+    named = (wanted, port.get("protocol") or "TCP")
+    return next((number for *one, number in ports if tuple(one) == named), None)
+
+
 def strangers(service: Object, slices: Iterable[Object], pods: Sequence[Object]) -> list[str]:
     """`address in EndpointSlice name` of each endpoint that takes a Service's requests and is no pod that it selects.
 

@@ -82,6 +82,7 @@ class Isolation(Model):
     """Who may reach whom, and how it is probed."""
 
     edges: tuple[Edge, ...] = ()
+    open_to_all: tuple[Destination, ...] = ()  # what anybody in the cluster may reach: declared, and not probed
     probe_image: str = "busybox:1.36"  # needs busybox' sh, nc and nslookup; with python3 too it is quicker
     probe_timeout: Seconds = 2.0  # s, one connection attempt
     confirmations: int = Field(3, ge=1, le=20)  # distinct blocked attempts in a row before a block counts

@@ -96,6 +96,15 @@ def _claims(maker: Object, item: Object) -> bool:
     return selector is None or matches(selector, item["metadata"].get("labels") or {})
 
 
+def made_for(item: Object, known: Mapping[str, Object]) -> str:
+    """`Kind/namespace/name` of the workload that a pod is of. known: UID -> each object that may own another."""
+    while owner := controller_of(item):
+        if owner["uid"] not in known:
+            return f"{owner['kind']}/{item['metadata']['namespace']}/{owner['name']}"
+        item = known[owner["uid"]]
+    return f"{item['kind']}/{item['metadata']['namespace']}/{item['metadata']['name']}"
+
+
 def containers(item: Object) -> Iterator[Object]:
     """Its containers, those that initialize it included."""
     spec = pod_spec(item)

@@ -186,6 +186,40 @@ def test_other_policies_are_seen_and_leave_it_to_the_probes(prepare: Prepare, pl
         assert check.measured.startswith("policies: unknown")
 
 
+ROUTES = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: routes, namespace: kgents-agents}
+spec:
+  podSelector: {matchLabels: {app.kubernetes.io/name: nats}}
+  ingress:
+    - from: [{namespaceSelector: {}}]
+      ports: [{port: 6222}]
+"""
+
+
+def undeclared(run: Run) -> Check:
+    return isolation.judge.undeclared(isolation.openings(run))
+
+
+def test_an_opening_that_no_edge_names(own_run: Callable[..., Run], planted: Any) -> None:
+    """The sample declares all of its own; a port opened beside it is named, though no edge asks about it."""
+    check = undeclared(own_run({}))
+    assert (check.status, check.measured) == (Status.PASS, "0 undeclared of 4 openings")
+    planted(ROUTES)
+    check = undeclared(own_run({}))
+    assert (check.status, check.because) == (
+        Status.FAIL,
+        "Anybody may reach TCP 6222 of StatefulSet/kgents-agents/nats (ingress: allowed by kgents-agents/routes ingress[0]). "
+        "Close it; what is meant to be open, declare: `- {namespace: kgents-agents, service: nats-headless, port: 6222}` "
+        "under isolation.open_to_all.",
+    )
+    planted(GLOBAL)
+    check = undeclared(own_run({}))
+    assert check.status is Status.UNKNOWN
+    assert "GlobalNetworkPolicy.crd.projectcalico.org: 1" in check.because
+
+
 NO_DNS = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

@@ -5,7 +5,7 @@ from launchbook.isolation.canary import enforcement
 from launchbook.isolation.ends import ends
 from launchbook.isolation.lag import during
 from launchbook.isolation.matrix import matrix, table
-from launchbook.isolation.observe import compute, landscape
+from launchbook.isolation.observe import compute, landscape, openings
 from launchbook.isolation.probing import probe
 from launchbook.isolation.report import record
 from launchbook.isolation.show import attempts, canary, lags
@@ -21,6 +21,7 @@ __all__ = [
     "lags",
     "landscape",
     "matrix",
+    "openings",
     "probe",
     "record",
     "table",

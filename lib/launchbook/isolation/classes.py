@@ -34,7 +34,7 @@ class Classes:
 
 def classes(policies: Sequence[Object], ends: Sequence[End]) -> Classes:
     """The classes into which policies part these ends."""
-    asked, named = _asked(policies), _named(policies)
+    asked, named = asked_labels(policies), _named(policies)
     numbers: dict[Hashable, int] = {}
     of = np.fromiter((numbers.setdefault(_key(end, asked, named), len(numbers)) for end in ends), np.intp, len(ends))
     _, first = np.unique(of, return_index=True)
@@ -51,14 +51,7 @@ def names_of_ports(rule: Object) -> set[tuple[str, str]]:
     return {(p["port"], p.get("protocol") or "TCP") for p in rule.get("ports") or () if isinstance(p.get("port"), str)}
 
 
-def _key(end: End, asked: Mapping[str, set[str]], named: set[tuple[str, str]]) -> Hashable:
-    if isinstance(end, Outside):
-        return end
-    labels = frozenset((k, v if v in asked[k] else _OTHER) for k, v in end.labels.items() if k in asked)
-    return end.namespace, labels, named_ports(end, named), end.host_network
-
-
-def _asked(policies: Sequence[Object]) -> dict[str, set[str]]:
+def asked_labels(policies: Sequence[Object]) -> dict[str, set[str]]:
     """Label key -> the values that some selector of pods names for it."""
     found: dict[str, set[str]] = {}
     for selector in _pod_selectors(policies):
@@ -67,6 +60,13 @@ def _asked(policies: Sequence[Object]) -> dict[str, set[str]]:
         for one in selector.get("matchExpressions") or ():
             found.setdefault(one["key"], set()).update(one.get("values") or ())
     return found
+
+
+def _key(end: End, asked: Mapping[str, set[str]], named: set[tuple[str, str]]) -> Hashable:
+    if isinstance(end, Outside):
+        return end
+    labels = frozenset((k, v if v in asked[k] else _OTHER) for k, v in end.labels.items() if k in asked)
+    return end.namespace, labels, named_ports(end, named), end.host_network
 
 
 def _pod_selectors(policies: Sequence[Object]) -> Iterator[Object]:

@@ -7,15 +7,15 @@ from typing import Any
 
 import pandas as pd
 
-from launchbook.counted import some
+from launchbook.counted import listed
 from launchbook.isolation import coverage
 from launchbook.isolation.layers import by_labels, fault, layer
 from launchbook.isolation.mistaken import mistaken
 from launchbook.isolation.reach import Pod
 from launchbook.isolation.reality import NOT_REACHED, reality_of, sentence
+from launchbook.isolation.undeclared import undeclared as undeclared
 from launchbook.words import Check, Status
 
-_SHOWN = 5  # findings that a sentence lists
 _HELD = {True: "survived", False: "cut", None: "not seen"}
 
 
@@ -25,7 +25,7 @@ def ends(declared: Sequence[Any], there: Mapping[str, Any]) -> Check:
 
     def say(status: Status, lines: Sequence[str], because: str = "") -> Check:
         measured = f"{len(lines)} unknown of {len(declared)} edges"
-        return Check("A.edges", "edges", status, measured, expected, because or _listed(lines), evidence)
+        return Check("A.edges", "edges", status, measured, expected, because or listed(lines), evidence)
 
     if not declared:
         return say(Status.UNKNOWN, (), "The parameters declare no edge under `isolation.edges`.")
@@ -204,7 +204,7 @@ def landscape(found: Mapping[str, Any]) -> list[Check]:
     dns = [(_pod(item), protocol, number) for item, protocol, number in found["dns"]]
 
     def say(subject: str, expected: str, lines: Sequence[str], fine: str, bad: Status = Status.FAIL) -> Check:
-        because = _listed(lines) if lines else fine
+        because = listed(lines) if lines else fine
         measured = f"{len(lines)} found of {len(policies)} policies and {len(pods)} pods"
         return Check("A.coverage", subject, bad if lines else Status.PASS, measured, expected, because, evidence)
 
@@ -227,11 +227,6 @@ def landscape(found: Mapping[str, Any]) -> list[Check]:
         say("host network", "no pod on it", host, "No pod uses its node's network."),
         say("other policies", "none", others, "NetworkPolicies are the only kind of policy.", Status.UNKNOWN),
     ]  # fmt: skip
-
-
-def _listed(lines: Sequence[str]) -> str:
-    shown = some(lines, _SHOWN)
-    return f"{shown[:1].upper()}{shown[1:]}{'' if shown.endswith('?') else '.'}"
 
 
 def _pod(item: Mapping[str, Any]) -> Pod:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import pandas as pd
 
 from launchbook.errors import ClusterError, MissingRight
+from launchbook.home import home
 from launchbook.isolation.admitted import Admission, admissions
 from launchbook.isolation.beyond import beyond, told
 from launchbook.isolation.blocks import pod_networks
+from launchbook.isolation.files import workload_of
+from launchbook.isolation.openings import Opening, bare, every_opening
 from launchbook.isolation.reach import Pod, World, allows, reach
 from launchbook.isolation.targets import Behind, Behinds, destinations, every_destination, pod_of
 from launchbook.parameters import Destination, Edge, Source
-from launchbook.run import RUN_LABEL, Run
+from launchbook.run import RUN_LABEL, Run, made_by
 from launchbook.selector import matches
+from launchbook.workloads import made_for, workloads
 
 Object = dict[str, Any]
 COMPUTED = ["edge", "pod", "protocol", "port", "allowed", "because", "unsure", "labelled", "labels"]
 _POLICY = "networking.k8s.io/v1"
+# What makes pods, and of it what makes new ones for as long as it stands.
+_MAKERS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("apps/v1", "ReplicaSet"),
+           ("batch/v1", "CronJob"), ("batch/v1", "Job"))  # fmt: skip
+_LASTING = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
 _DNS = Destination(namespace="kube-system", service="kube-dns", port=53)  # its name in every distribution but a few
 
 
@@ -33,13 +41,9 @@ def compute(run: Run) -> pd.DataFrame:
     where it can't be told; labels: which, and by what rule. See admitted.admissions().
     Raises ClusterError where policies, pods or namespaces can't be read.
     """
-    cluster = run.cluster
-    named = {n["metadata"]["name"]: n["metadata"].get("labels") or {} for n in cluster.list("Namespace")}
-    # A label makes no policy ineffective, so none is left out for it.
-    policies = tuple(cluster.list("NetworkPolicy", api_version=_POLICY))
     pods = _everybody(run)
-    world = World(policies, named, _networks(run, pods))
-    others = told(beyond(cluster))
+    world = _world(run, run.cluster.list("Namespace"), pods)
+    others = told(beyond(run.cluster))
     edges = run.parameters.isolation.edges
     found = every_destination(run, {edge.destination for edge in edges})
     rows = []
@@ -71,6 +75,58 @@ def compute(run: Run) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=COMPUTED).astype({"allowed": "boolean", "labelled": "boolean"})
     run.evidence("isolation/computed.parquet", frame)
     return frame
+
+
+def openings(run: Run) -> dict[str, Any]:
+    """What the policies on the cluster open into the pods under launch: {"problem", "openings"}, see every_opening().
+
+    problem: why that can't be told, None where it can. A workload that has no pod now counts by those that it will make.
+    """
+    found: dict[str, Any] = {"problem": None, "openings": []}
+    try:
+        if others := told(beyond(run.cluster)):
+            found["problem"] = f"What is open can't be told: {others}."
+        else:
+            found["openings"] = _openings(run)
+    except ClusterError as error:
+        found["problem"] = f"Policies, pods and Services could not be read: {error}"
+    frame = pd.DataFrame([asdict(one) for one in found["openings"]], columns=[one.name for one in fields(Opening)])
+    run.evidence("isolation/openings.parquet", frame)
+    return found
+
+
+def _openings(run: Run) -> list[Opening]:
+    """Raises ClusterError."""
+    scope = run.parameters.manifests.namespaces
+    spaces, everybody = run.cluster.list("Namespace"), _everybody(run)
+    made = {kind: _inside(run, kind, version) for version, kind in _MAKERS}
+    made["Pod"] = [one for one in everybody if home(one) in scope] or _inside(run, "Pod")
+    known = {item["metadata"]["uid"]: item for items in made.values() for item in items}
+    mine = [replace(pod_of(one), name=made_for(one, known)) for one in made["Pod"] if _counts(run, one)]
+    mine += [
+        replace(pod, name=made_for(item, known)) for item in workloads(made, _LASTING) for pod in workload_of(item)
+    ]
+    others = [
+        bare(one["metadata"]["name"])
+        for one in spaces
+        if one["metadata"]["name"] not in scope and not one["metadata"].get("deletionTimestamp")
+    ]
+    others += [pod_of(one) for one in everybody if home(one) not in scope and _counts(run, one)]
+    world = _world(run, spaces, everybody)
+    return every_opening(world, mine, others, _inside(run, "Service"), run.parameters.isolation)
+
+
+def _inside(run: Run, kind: str, api_version: str = "v1") -> list[Object]:
+    """What is of a kind in the namespaces under launch."""
+    return [
+        one
+        for name in run.parameters.manifests.namespaces
+        for one in run.cluster.list(kind, name, api_version=api_version)
+    ]
+
+
+def _counts(run: Run, pod: Object) -> bool:
+    return not made_by(run.id, pod) and not _ended(pod)
 
 
 def landscape(run: Run) -> dict[str, Any]:
@@ -127,6 +183,13 @@ def source_of(given: Source, pods: Sequence[Object]) -> Pod:
         if pod["spec"].get("hostNetwork")
     )
     return Pod("(source)", given.namespace, given.labels, host_network=host)
+
+
+def _world(run: Run, namespaces: Sequence[Object], pods: Sequence[Object]) -> World:
+    """The policies on the cluster. A label makes none of them ineffective, so none is left out for it."""
+    named = {n["metadata"]["name"]: n["metadata"].get("labels") or {} for n in namespaces}
+    policies = tuple(run.cluster.list("NetworkPolicy", api_version=_POLICY))
+    return World(policies, named, _networks(run, pods))
 
 
 def _everybody(run: Run) -> list[Object]:

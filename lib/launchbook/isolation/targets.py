@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from launchbook.endpoints import target_port
 from launchbook.isolation.files import ports_of
 from launchbook.isolation.reach import Pod
 from launchbook.parameters import Destination
@@ -71,7 +72,7 @@ def behind(service: Object, port: int, pods: Sequence[Object]) -> list[Behind]:
         Behind(pod, _protocol(one), number)
         for pod in found
         for one in ports
-        if (number := _number(pod, one)) is not None
+        if (number := target_port(one, ports_of(pod["spec"]))) is not None
     ]
 
 
@@ -123,12 +124,3 @@ def targets(
 
 def _protocol(port: Object) -> str:
     return port.get("protocol") or "TCP"
-
-
-def _number(item: Object, port: Object) -> int | None:
-    """The target port of a Service's port on this pod; a name is looked up among the ports of its protocol."""
-    wanted = port.get("targetPort", port["port"])
-    if isinstance(wanted, int):
-        return wanted
-    named = [n for name, protocol, n in ports_of(item["spec"]) if (name, protocol) == (wanted, _protocol(port))]
-    return named[0] if named else None
