@@ -21,10 +21,12 @@ def pod(
     volumes: list[Object] | None = None,
     node: str | None = None,
     lifetime: float = _LIFETIME,
+    account: str | None = None,
 ) -> Object:
     """A pod as Pod Security `restricted` and a quota admit it, around one container (name, image, command, …).
 
-    node: the node that it must run on; lifetime: seconds, after which the kubelet ends it if nobody cleaned it up.
+    node: the node that it must run on; lifetime: seconds, after which the kubelet ends it if nobody cleaned it up;
+    account: its service account, whose token it never gets; None: the namespace's default.
     """
     spec: Object = {
         "restartPolicy": "Never",
@@ -50,6 +52,8 @@ def pod(
         ],
         "volumes": volumes or [],
     }
+    if account:
+        spec["serviceAccountName"] = account
     if node:
         spec["nodeSelector"] = {"kubernetes.io/hostname": node}
     return {

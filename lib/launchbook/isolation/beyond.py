@@ -6,26 +6,30 @@ from collections.abc import Mapping, Sequence
 
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
+from launchbook.isolation.accounts import asks_for_accounts
 from launchbook.isolation.spec import OTHER_KINDS
 
 
 def beyond(cluster: Cluster) -> dict[str, list[str]]:
-    """{"present": ["Kind.group: 2"], "unread": ["Kind.group: reason"]}: other kinds of policies, and those unread.
+    """{"present": ["Kind.group: 2"], "unread": ["Kind.group: reason"], "accounts": ["Kind.group name"]}.
 
-    Raises ClusterError where the API's groups can't be listed.
+    Other kinds of policies, those kinds that could not be read, and the policies that may select by service account.
+    A kind that the cluster doesn't serve is neither. Raises ClusterError where the API's groups can't be listed.
     """
-    found: dict[str, list[str]] = {"present": [], "unread": []}
+    found: dict[str, list[str]] = {"present": [], "unread": [], "accounts": []}
     for group in cluster.raw("/apis")["groups"]:
         for kind in OTHER_KINDS.get(group["name"], ()):
             name = f"{kind}.{group['name']}"
             try:
                 # A kind may live on in one version alone.
-                counts = [len(cluster.list(kind, api_version=version["groupVersion"])) for version in group["versions"]]
+                each = [cluster.list(kind, api_version=version["groupVersion"]) for version in group["versions"]]
             except ClusterError as error:
                 found["unread"].append(f"{name}: {error}")
             else:
-                if any(counts):
-                    found["present"].append(f"{name}: {max(counts)}")
+                if most := max(each, key=len, default=[]):
+                    found["present"].append(f"{name}: {len(most)}")
+                    by_account = [one["metadata"] for one in most if asks_for_accounts(one)]
+                    found["accounts"] += [f"{name} {meta.get('namespace', '')}/{meta['name']}" for meta in by_account]
     return found
 
 
@@ -36,4 +40,6 @@ def told(found: Mapping[str, Sequence[str]]) -> str:
         clauses.append(f"there are other policies too, which are not computed ({', '.join(found['present'])})")
     if found["unread"]:
         clauses.append(f"other policies could not be read ({'; '.join(found['unread'])})")
+    if found["accounts"]:
+        clauses.append(f"some may select by service account ({', '.join(found['accounts'])})")
     return " and ".join(clauses)

@@ -181,7 +181,15 @@ def _edge(
             Status.UNKNOWN,
             f"But another pod has another address, and may be let in or kept out ({rule}): name pods by their labels.",
         )
-    if "others" in set(rows["unsure"]):
+    if "unread" in set(rows["unsure"]):
+        return say(Status.UNKNOWN, f"But whether other policies decide here can't be told ({rule}).")
+    if "accounts" in set(rows["unsure"]) and edge.expect == "closed":
+        return say(
+            Status.UNKNOWN,
+            f"But the probe pod had the namespace's default account, and a pod with another may be let in ({rule}): name "
+            "the source by the labels of a workload, whose account the probe pod then has.",
+        )
+    if {"others", "accounts"} & set(rows["unsure"]):
         return say(Status.PASS, f"Probes alone say so: what the policies say can't be told ({rule}).")
     if policies is None:
         return say(Status.UNKNOWN, f"But what the policies say can't be told ({rule}).")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from launchbook.errors import ClusterError, MissingRight
 from launchbook.home import home
+from launchbook.isolation.accounts import account_of
 from launchbook.isolation.admitted import Admission, admissions
 from launchbook.isolation.beyond import beyond, told
 from launchbook.isolation.blocks import pod_networks
@@ -36,14 +37,16 @@ def compute(run: Run) -> pd.DataFrame:
     """What the policies on the cluster allow: a row for each edge and port of a destination pod, columns COMPUTED.
 
     allowed: None where it can't be told; unsure then says by what: `node` where an end is on its node's network;
-    `address` where it hangs on the address that a pod has; `others` where policies of other kinds have a say.
+    `address` where it hangs on the address that a pod has; `others` where policies of other kinds have a say, `accounts`
+    where they may select by an account that the source has not for certain; `unread` where they could not be read.
     labelled: of an edge that is declared closed from a namespace, whether another pod of it passes by its labels, None
     where it can't be told; labels: which, and by what rule. See admitted.admissions().
     Raises ClusterError where policies, pods or namespaces can't be read.
     """
     pods = _everybody(run)
     world = _world(run, run.cluster.list("Namespace"), pods)
-    others = told(beyond(run.cluster))
+    besides = beyond(run.cluster)
+    others = told(besides)
     edges = run.parameters.isolation.edges
     found = every_destination(run, {edge.destination for edge in edges})
     rows = []
@@ -59,7 +62,7 @@ def compute(run: Run) -> pd.DataFrame:
             end = pod_of(one.item)
             answer = reach(here, source, end, one.protocol)
             allowed = allows(answer, one.number)
-            unsure = "others" if others else ""
+            unsure = _hindrance(besides, edge.source, pods)
             if allowed is None:
                 unsure = "node" if source.host_network or end.host_network else "address"
             because = f"{answer.because}; but {others}" if others else answer.because
@@ -75,6 +78,15 @@ def compute(run: Run) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=COMPUTED).astype({"allowed": "boolean", "labelled": "boolean"})
     run.evidence("isolation/computed.parquet", frame)
     return frame
+
+
+def _hindrance(besides: Mapping[str, Sequence[str]], source: Source, pods: Sequence[Object]) -> str:
+    """What policies of other kinds, as beyond() has them, make unsure of an edge; "" where there are none."""
+    if besides["unread"]:
+        return "unread"
+    if besides["accounts"] and account_of(source, [one for one in pods if not _ours(one)]) is None:
+        return "accounts"
+    return "others" if besides["present"] else ""
 
 
 def openings(run: Run) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The pods that probe: one for each source identity, all of them beside a control that they must reach."""
+"""The pods that probe: one for each source identity, all of them beside a control that they must reach.
+
+A source's pod wears its labels and, where it is a workload, has its service account: some policies select by account.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from typing import TypeVar
 
 from launchbook.errors import ClusterError
 from launchbook.guise import captors, captured
+from launchbook.isolation.accounts import account_of
 from launchbook.isolation.connect import Prober, Target, prober
 from launchbook.isolation.scratch import listener, open_namespace, prober_pod, scratch
 from launchbook.parameters import Source
 from launchbook.pods import await_running, drop_namespace, ensure_namespace
-from launchbook.run import Run
+from launchbook.run import RUN_LABEL, Run
 
 Key = tuple[str, str]
 _START = 60.0  # s, for the probers to run
@@ -121,7 +125,10 @@ class Probers:
     def _start_one(self, key: Key) -> str:
         """Starts a source's pod; why it could not be, "" where it runs."""
         try:
-            pod = prober_pod(self.run, self.pods[key], key[0], dict(self.sources[key].labels))
+            source = self.sources[key]
+            worn = self.cluster.list("Pod", key[0], labels=source.labels) if source.labels else []
+            account = account_of(source, [one for one in worn if RUN_LABEL not in one["metadata"]["labels"]])
+            pod = prober_pod(self.run, self.pods[key], key[0], dict(source.labels), account=account)
             if taken := captured(pod["metadata"]["labels"], captors(self.cluster, key[0])):
                 return f"{taken}; nothing was started."
             self.cluster.create(pod)

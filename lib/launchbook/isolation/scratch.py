@@ -40,12 +40,17 @@ def listener(run: Run, name: str, namespace: str, labels: dict[str, str], node: 
     return pod(name, namespace, {**run.label, **labels}, container, node=node)
 
 
-def prober_pod(run: Run, name: str, namespace: str, labels: dict[str, str], node: str | None = None) -> Object:
-    """A pod that waits to be told what to connect to, and is never Ready; see launchbook.guise.captured() for who takes it in."""
+def prober_pod(
+    run: Run, name: str, namespace: str, labels: dict[str, str], node: str | None = None, account: str | None = None
+) -> Object:
+    """A pod that waits to be told what to connect to, and is never Ready; see launchbook.guise.captured() for who takes it in.
+
+    account: that of the workload whose labels it wears, since some policies select by account; it gets no token.
+    """
     container = {
         "name": "probe", "image": run.parameters.isolation.probe_image, "command": ["sleep", "3600"],
         # Hundreds of attempts at once: see connect.PARALLEL.
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"cpu": "500m", "memory": "96Mi"}},
         "readinessProbe": {"exec": {"command": ["/bin/false"]}, "periodSeconds": 60},
     }  # fmt: skip
-    return pod(name, namespace, {**labels, **run.label}, container, node=node)
+    return pod(name, namespace, {**labels, **run.label}, container, node=node, account=account)

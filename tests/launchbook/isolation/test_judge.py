@@ -67,6 +67,11 @@ def test_an_edge(expect: str, rules: list[bool], seen: Any, canary: Any, status:
         ("open", "address", BLOCKED, "FAIL", "Blocked from x-0, 3 times each, with the controls open before, meanwhile and after. What the policies say can't be told (ingress: denied by d/p), so nor can whether they or their enforcement are wrong."),
         ("closed", "others", BLOCKED, "PASS", "Blocked from x-0, 3 times each, with the controls open before, meanwhile and after. Probes alone say so: what the policies say can't be told (ingress: denied by d/p)."),
         ("open", "others", OPEN, "PASS", "Reached x-0. Probes alone say so: what the policies say can't be told (ingress: denied by d/p)."),
+        ("closed", "unread", BLOCKED, "UNKNOWN", "Blocked from x-0, 3 times each, with the controls open before, meanwhile and after. But whether other policies decide here can't be told (ingress: denied by d/p)."),
+        ("open", "unread", OPEN, "UNKNOWN", "Reached x-0. But whether other policies decide here can't be told (ingress: denied by d/p)."),
+        ("closed", "unread", OPEN, "FAIL", "Reached x-0. What the policies say can't be told (ingress: denied by d/p), so nor can whether they or their enforcement are wrong."),
+        ("closed", "accounts", BLOCKED, "UNKNOWN", "Blocked from x-0, 3 times each, with the controls open before, meanwhile and after. But the probe pod had the namespace's default account, and a pod with another may be let in (ingress: denied by d/p): name the source by the labels of a workload, whose account the probe pod then has."),
+        ("open", "accounts", OPEN, "PASS", "Reached x-0. Probes alone say so: what the policies say can't be told (ingress: denied by d/p)."),
         ("closed", "others", OPEN, "FAIL", "Reached x-0. What the policies say can't be told (ingress: denied by d/p), so nor can whether they or their enforcement are wrong."),
     ],
 )  # fmt: skip
