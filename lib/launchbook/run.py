@@ -25,6 +25,7 @@ from launchbook.errors import ClusterError, Gate, NotAllowed, ParametersError
 from launchbook.folder import RunFolder
 from launchbook.interact import Confirmation, Progress
 from launchbook.leasing import Holder, leased
+from launchbook.ours import RUN_LABEL as RUN_LABEL
 from launchbook.parameters import Act, Environment
 from launchbook.parameters_file import Resolved, knobs, load
 from launchbook.protected import typed_now
@@ -37,13 +38,6 @@ from launchbook.words import Check, Priority, Status, merge, now_text
 
 if TYPE_CHECKING:
     from launchbook.cluster import Cluster
-
-RUN_LABEL = "launchbook.io/run"
-
-
-def made_by(run: str, item: Mapping[str, Any]) -> bool:
-    """Whether an object carries the label of the run with this id: it is that run's own."""
-    return (item["metadata"].get("labels") or {}).get(RUN_LABEL) == run
 
 
 class Run:

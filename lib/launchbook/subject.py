@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from launchbook.errors import ClusterError
+from launchbook.ours import of_a_run
 
 if TYPE_CHECKING:
     from launchbook.cluster import Cluster
@@ -74,9 +75,7 @@ def images(pod: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     The workload's name stands for its pods, whose own names change whenever one is replaced.
     """
     meta = pod["metadata"]
-    makers = [one["kind"] for one in meta.get("ownerReferences", ()) if one.get("controller")]
-    # Anybody can give a pod this label; a run's own pods are a Job's, or nobody's.
-    if "launchbook.io/run" in meta.get("labels", {}) and makers in ([], ["Job"]):
+    if of_a_run(pod):
         return {}
     owner = next((o["name"] for o in meta.get("ownerReferences", ())), meta["name"])
     hash_label = meta.get("labels", {}).get("pod-template-hash")

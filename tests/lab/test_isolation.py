@@ -220,6 +220,29 @@ def test_an_opening_that_no_edge_names(own_run: Callable[..., Run], planted: Any
     assert "GlobalNetworkPolicy.crd.projectcalico.org: 1" in check.because
 
 
+BY_ACCOUNT = """
+apiVersion: crd.projectcalico.org/v1
+kind: NetworkPolicy
+metadata: {name: default.by-account, namespace: kgents-triad}
+spec:
+  order: 1
+  selector: app.kubernetes.io/name == 'redis'
+  types: [Ingress]
+  ingress:
+    - {action: Allow, source: {serviceAccounts: {names: [api]}, namespaceSelector: "projectcalico.org/name == 'kgents-triad'"}}
+    - {action: Deny}
+"""
+
+
+def test_a_probe_pod_has_its_sources_account(prepare: Prepare, planted: Any) -> None:
+    """Calico lets in by account alone: the workload's probe pod is met as the workload is, and no other says anything."""
+    planted(BY_ACCOUNT)
+    opened, closed = judged(prepare([REDIS_OPEN, REDIS_CLOSED])).values()
+    assert (opened.status, closed.status) == (Status.PASS, Status.UNKNOWN), (opened, closed)
+    assert "the probe pod had the namespace's default account" in closed.because
+    assert "NetworkPolicy.crd.projectcalico.org kgents-triad/default.by-account" in closed.because
+
+
 NO_DNS = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

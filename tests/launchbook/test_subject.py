@@ -72,18 +72,6 @@ def test_a_tag_that_means_another_image_on_one_node_is_another_thing() -> None:
     assert (only, mixed) == ("sha256:1", "sha256:1, sha256:2")
 
 
-@pytest.mark.parametrize(
-    ("maker", "counts"), [(None, False), ("Job", False), ("ReplicaSet", True), ("StatefulSet", True)]
-)
-def test_no_label_hides_what_a_workload_runs(maker: str | None, counts: bool) -> None:
-    """The label of runs is on their own pods alone, and anybody can set it."""
-    owners = [{"kind": maker, "name": "web", "controller": True}] if maker else []
-    status = {"containerStatuses": [{"name": "c", "image": "i:1", "imageID": "i@sha256:1"}]}
-    pod = item("Pod", "web-0", status=status)
-    pod["metadata"] |= {"labels": {"launchbook.io/run": "x"}, "ownerReferences": owners}
-    assert bool(images(pod)) is counts
-
-
 class Listing:
     """A cluster that lists what it is given, and may be forbidden to list some kinds."""
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from launchbook.errors import ClusterError
-from launchbook.run import RUN_LABEL, Run
+from launchbook.ours import of_a_run
+from launchbook.run import Run
 from launchbook.selector import matches
 
 Object = dict[str, Any]
@@ -125,11 +126,6 @@ def is_crashing(pod: Mapping[str, Any]) -> bool:
     status = pod.get("status") or {}
     states = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
     return any(((s.get("state") or {}).get("waiting") or {}).get("reason") == "CrashLoopBackOff" for s in states)
-
-
-def of_a_run(pod: Mapping[str, Any]) -> bool:
-    """Whether a run started it."""
-    return RUN_LABEL in (pod["metadata"].get("labels") or {})
 
 
 def _of_the_system(pod: Mapping[str, Any]) -> bool:

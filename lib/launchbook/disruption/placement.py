@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from launchbook.disruption.observe import is_crashing, is_ready, namespaces_of, of_a_run, owner_of, settled, unsettled
+from launchbook.disruption.observe import is_crashing, is_ready, namespaces_of, owner_of, settled, unsettled
 from launchbook.errors import ClusterError
+from launchbook.ours import of_a_run
 from launchbook.run import Run
 from launchbook.workloads import workloads
 

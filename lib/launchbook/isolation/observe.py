@@ -18,8 +18,9 @@ from launchbook.isolation.files import workload_of
 from launchbook.isolation.openings import Opening, bare, every_opening
 from launchbook.isolation.reach import Pod, World, allows, reach
 from launchbook.isolation.targets import Behind, Behinds, destinations, every_destination, pod_of
+from launchbook.ours import made_by, of_a_run
 from launchbook.parameters import Destination, Edge, Source
-from launchbook.run import RUN_LABEL, Run, made_by
+from launchbook.run import Run
 from launchbook.selector import matches
 from launchbook.workloads import made_for, workloads
 
@@ -84,7 +85,7 @@ def _hindrance(besides: Mapping[str, Sequence[str]], source: Source, pods: Seque
     """What policies of other kinds, as beyond() has them, make unsure of an edge; "" where there are none."""
     if besides["unread"]:
         return "unread"
-    if besides["accounts"] and account_of(source, [one for one in pods if not _ours(one)]) is None:
+    if besides["accounts"] and account_of(source, [one for one in pods if not of_a_run(one)]) is None:
         return "accounts"
     return "others" if besides["present"] else ""
 
@@ -138,7 +139,7 @@ def _inside(run: Run, kind: str, api_version: str = "v1") -> list[Object]:
 
 
 def _counts(run: Run, pod: Object) -> bool:
-    return not made_by(run.id, pod) and not _ended(pod)
+    return not made_by(run.id, pod) and not of_a_run(pod) and not _ended(pod)
 
 
 def landscape(run: Run) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def landscape(run: Run) -> dict[str, Any]:
         for namespace in scope:
             found["policies"] += cluster.list("NetworkPolicy", namespace, api_version=_POLICY)
             found["pods"] += [
-                asdict(pod_of(p)) for p in cluster.list("Pod", namespace) if not _ours(p) and not _ended(p)
+                asdict(pod_of(p)) for p in cluster.list("Pod", namespace) if not of_a_run(p) and not _ended(p)
             ]
         found["dns"] = [[asdict(pod_of(one.item)), one.protocol, one.number] for one in destinations(run, _DNS)[1]]
     except ClusterError as error:
@@ -229,10 +230,6 @@ def _networks(run: Run, pods: Sequence[Object]) -> tuple[str, ...]:
             for address in (pod.get("status") or {}).get("podIPs") or ()
         ],
     )
-
-
-def _ours(item: Object) -> bool:
-    return RUN_LABEL in (item["metadata"].get("labels") or {})
 
 
 def _ended(item: Object) -> bool:

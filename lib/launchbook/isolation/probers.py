@@ -16,9 +16,10 @@ from launchbook.guise import captors, captured
 from launchbook.isolation.accounts import account_of
 from launchbook.isolation.connect import Prober, Target, prober
 from launchbook.isolation.scratch import listener, open_namespace, prober_pod, scratch
+from launchbook.ours import of_a_run
 from launchbook.parameters import Source
 from launchbook.pods import await_running, drop_namespace, ensure_namespace
-from launchbook.run import RUN_LABEL, Run
+from launchbook.run import Run
 
 Key = tuple[str, str]
 _START = 60.0  # s, for the probers to run
@@ -127,7 +128,7 @@ class Probers:
         try:
             source = self.sources[key]
             worn = self.cluster.list("Pod", key[0], labels=source.labels) if source.labels else []
-            account = account_of(source, [one for one in worn if RUN_LABEL not in one["metadata"]["labels"]])
+            account = account_of(source, [one for one in worn if not of_a_run(one)])
             pod = prober_pod(self.run, self.pods[key], key[0], dict(source.labels), account=account)
             if taken := captured(pod["metadata"]["labels"], captors(self.cluster, key[0])):
                 return f"{taken}; nothing was started."

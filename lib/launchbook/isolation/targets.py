@@ -10,8 +10,9 @@ from typing import Any
 from launchbook.endpoints import target_port
 from launchbook.isolation.files import ports_of
 from launchbook.isolation.reach import Pod
+from launchbook.ours import of_a_run
 from launchbook.parameters import Destination
-from launchbook.run import RUN_LABEL, Run
+from launchbook.run import Run
 
 Object = Mapping[str, Any]
 
@@ -62,7 +63,7 @@ def behind(service: Object, port: int, pods: Sequence[Object]) -> list[Behind]:
     found = [
         pod
         for pod in pods
-        if RUN_LABEL not in (pod["metadata"].get("labels") or {})
+        if not of_a_run(pod)
         and (lingering or not pod["metadata"].get("deletionTimestamp"))
         and (pod.get("status") or {}).get("podIP")
         and pod["status"].get("phase") not in ("Succeeded", "Failed")

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from launchbook.errors import ClusterError
-from launchbook.run import RUN_LABEL, Run
+from launchbook.ours import of_a_run
+from launchbook.run import Run
 
 # role -> names under which its programs run, as a word of the image or of the workload
 _TOOLS = {
@@ -99,7 +100,7 @@ def restarts(run: Run) -> pd.DataFrame:
     rows = []
     for namespace in run.parameters.manifests.namespaces:
         for pod in run.cluster.list("Pod", namespace):
-            if RUN_LABEL in (pod["metadata"].get("labels") or {}):
+            if of_a_run(pod):
                 continue
             status = pod.get("status") or {}
             if status.get("reason") == "Evicted":

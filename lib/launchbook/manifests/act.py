@@ -18,10 +18,11 @@ from launchbook.manifests.answers import hidden
 from launchbook.manifests.diff import shown
 from launchbook.manifests.journal import Journal
 from launchbook.manifests.judge import MAY_NOT
-from launchbook.manifests.naming import is_marked, name, place
+from launchbook.manifests.naming import name, place
 from launchbook.manifests.observe import Rendered
 from launchbook.manifests.order import phases, together
 from launchbook.manifests.planning import Plan, Step, read, steps
+from launchbook.ours import wears
 from launchbook.run import Run
 
 Object = dict[str, Any]
@@ -49,7 +50,7 @@ def refusal(run: Run, rendered: Rendered, plan: Plan, approval: Approval | None 
     outside = [n for n in rendered.objects if place(n) not in (*given.namespaces, *given.cluster_objects)]
     if outside:
         return f"{name(outside[0])} is outside the namespaces under launch."
-    if marked := [name(item) for item in rendered.objects if is_marked(item)]:
+    if marked := [name(item) for item in rendered.objects if wears(item)]:
         return f"{marked[0]} holds the label launchbook.io/run, by which it would be taken for the run's own."
     if unknown := [entry for entry in given.force if entry.split()[0] not in rendered.names]:
         near = difflib.get_close_matches(unknown[0].split()[0], rendered.names, n=1)

@@ -12,7 +12,8 @@ from launchbook.counted import counted, some
 from launchbook.home import home
 from launchbook.manifests import policy as networking
 from launchbook.manifests.beside import drift, foreign
-from launchbook.manifests.naming import is_marked, name, place
+from launchbook.manifests.naming import name, place
+from launchbook.ours import RUN_LABEL, wears
 from launchbook.selector import matches
 from launchbook.words import Check, Status
 
@@ -72,9 +73,9 @@ def render(
         return say(Status.FAIL, f"Outside the namespaces under launch: {', '.join(outside[:5])}.")
     if twice := sorted(n for n, times in Counter(map(name, objects)).items() if times > 1):
         return say(Status.FAIL, f"Rendered twice: {', '.join(twice)}.")
-    if marked := [name(o) for o in objects if is_marked(o)]:
-        told = f"{some(marked, 5)}: it marks what a run itself made, which is judged by nothing and swept."
-        return say(Status.FAIL, f"The label launchbook.io/run is in {told}")
+    if marked := [name(item) for item in objects if wears(item)]:
+        taken = f"The label {RUN_LABEL} marks what a run made for itself, to be left out and swept"
+        return say(Status.FAIL, f"{taken}; it is on {some(marked, 5)}.")
     if not objects:
         return say(Status.FAIL, "Nothing was rendered.")
     return say(Status.PASS, "Each is in a namespace under launch.")

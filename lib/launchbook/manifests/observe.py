@@ -20,7 +20,8 @@ from launchbook.manifests.order import rank
 from launchbook.manifests.planning import read
 from launchbook.manifests.policy import is_policy
 from launchbook.manifests.selectors import Pollution, polluted
-from launchbook.run import RUN_LABEL, Run, made_by
+from launchbook.ours import made_by, of_a_run
+from launchbook.run import Run
 from launchbook.settled import settled
 
 Object = dict[str, Any]
@@ -160,7 +161,7 @@ def pods(run: Run, rendered: Rendered) -> list[Object]:
         pod
         for namespace in sorted({*run.parameters.manifests.namespaces, *rendered_in})
         for pod in run.cluster.list("Pod", namespace)
-        if RUN_LABEL not in (pod["metadata"].get("labels") or {})
+        if not of_a_run(pod)
     ]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from launchbook.audits import Objects, Unread, kinds
 from launchbook.checklist import Checklist, load
 from launchbook.errors import ClusterError
+from launchbook.ours import made_by
 from launchbook.record import Log
-from launchbook.run import Run, made_by
+from launchbook.run import Run
 from launchbook.tracks import TRACKS
 from launchbook.verdict import compute
 from launchbook.words import now_text

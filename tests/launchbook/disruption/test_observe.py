@@ -20,7 +20,7 @@ def budget(expected: int, **asks: Any) -> dict[str, Any]:
     return {"metadata": {"name": "p", "namespace": "a"}, "spec": spec, "status": {"expectedPods": expected}}
 
 
-PROBE = pod("launchbook-probe-0", {RUN_LABEL: "r"})
+PROBE = {**pod("launchbook-probe-0", {RUN_LABEL: "r"}), "spec": {"activeDeadlineSeconds": 3600}}
 TWO = [pod("x-0"), pod("x-1"), pod("other", {"app": "y"})]
 
 

@@ -37,12 +37,14 @@ def workload(kind: str, name: str, **meta: Any) -> dict[str, Any]:
     return {"kind": kind, "metadata": {"name": name, "namespace": "shop", **meta}, "spec": spec}
 
 
+PROBE = pod("probe", "n1", labels={"app": "web", RUN_LABEL: "r"}, ownerReferences=[])
+PROBE["spec"]["activeDeadlineSeconds"] = 3600
 WORLD = {
     "Node": [
         {"metadata": {"name": name, "labels": {"disk": "ssd"}}, "spec": {"unschedulable": name == "n2", "taints": [{"key": "k", "effect": "NoSchedule", "timeAdded": BORN}]}}
         for name in ("n1", "n2")
     ],
-    "Pod": [pod("web-0", "n1"), pod("probe", "n1", labels={"app": "web", RUN_LABEL: "r"})],
+    "Pod": [pod("web-0", "n1"), PROBE],
     "PodDisruptionBudget": [{
         "metadata": {"name": "web", "namespace": "shop", "generation": 2},
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}},

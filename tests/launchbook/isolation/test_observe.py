@@ -71,7 +71,9 @@ class Cluster:
 
 
 def computed(monkeypatch: pytest.MonkeyPatch, edges: list[Edge], others: str = "") -> pd.DataFrame:
-    monkeypatch.setattr("launchbook.isolation.observe.beyond", lambda cluster: {})
+    monkeypatch.setattr(
+        "launchbook.isolation.observe.beyond", lambda cluster: {"present": [], "unread": [], "accounts": []}
+    )
     monkeypatch.setattr("launchbook.isolation.observe.told", lambda found: others)
     parameters = SimpleNamespace(isolation=Isolation(edges=tuple(edges)))
     run: Any = SimpleNamespace(cluster=Cluster(), parameters=parameters, evidence=lambda *_: "")

@@ -24,13 +24,14 @@ def pod(name: str = "p", **changed: Any) -> dict[str, Any]:
     sidecar = {"restartPolicy": "Always", "ports": [{"name": "mesh", "containerPort": 15001}]}
     meta: dict[str, Any] = {"name": name, "namespace": "d", "labels": {}}
     status = {"phase": "Running", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}
-    found = {
+    found: dict[str, Any] = {
         "metadata": meta,
         "spec": {"containers": [{"ports": ports}], "initContainers": [sidecar]},
         "status": status,
     }
     for field, value in changed.items():
-        (meta if field in ("labels", "deletionTimestamp") else status)[field] = value
+        place = meta if field in ("labels", "deletionTimestamp") else status
+        (found["spec"] if field == "activeDeadlineSeconds" else place)[field] = value
     return found
 
 
@@ -61,11 +62,15 @@ def test_a_target_port(ports: list[Any], expected: Any) -> None:
         ({"deletionTimestamp": "now"}, True, True),
         ({"phase": "Failed"}, True, False),
         ({"podIP": ""}, True, False),
-        ({"labels": {RUN_LABEL: "x"}}, True, False),
+        ({"labels": {RUN_LABEL: "x"}}, True, True),
+        ({"labels": {RUN_LABEL: "x"}, "activeDeadlineSeconds": 60}, True, False),
     ],
 )
 def test_a_pod_that_counts(changed: Any, published: bool, counts: bool) -> None:
-    """A pod that isn't ready can be reached; one that ends where the Service publishes it until it is gone."""
+    """A pod that isn't ready can be reached; one that ends where the Service publishes it until it is gone.
+
+    A run's label hides nobody but what a run starts, which ends by itself.
+    """
     found = behind(service({"port": 80}, publishNotReadyAddresses=published), 80, [pod(**changed)])
     assert bool(found) is counts
 

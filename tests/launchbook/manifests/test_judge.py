@@ -63,6 +63,10 @@ def thing(kind: str = "Service", name: str = "a", namespace: str | None = "shop"
     return {"kind": kind, "metadata": {"name": name, **({"namespace": namespace} if namespace else {})}}
 
 
+MARK = {"launchbook.io/run": "x"}
+MARKED = "The label launchbook.io/run marks what a run made for itself, to be left out and swept; it is on"
+
+
 @pytest.mark.parametrize(
     ("objects", "problem", "expected"),
     [
@@ -70,18 +74,15 @@ def thing(kind: str = "Service", name: str = "a", namespace: str | None = "shop"
         ([thing(namespace="other")], None, (FAIL, "Outside the namespaces under launch: Service/other/a.")),
         ([thing("ClusterRole", namespace=None)], None, (FAIL, "Outside the namespaces under launch: ClusterRole/a.")),
         ([thing(), thing()], None, (FAIL, "Rendered twice: Service/shop/a.")),
+        ([thing(), {**thing(name="b"), "metadata": {**thing(name="b")["metadata"], "labels": MARK}}], None,
+         (FAIL, f"{MARKED} Service/shop/b.")),
+        ([{**thing("Deployment"), "spec": {"template": {"metadata": {"labels": MARK}}}}], None,
+         (FAIL, f"{MARKED} Deployment/shop/a.")),
+        ([{**thing("Deployment"), "spec": {"template": {}}}], None, (PASS, "Each is in a namespace under launch.")),
         ([], None, (FAIL, "Nothing was rendered.")),
-        (
-            [thing(), {**thing("Job"), "spec": {"template": {"metadata": {"labels": {"launchbook.io/run": "x"}}}}}],
-            None,
-            (
-                FAIL,
-                "The label launchbook.io/run is in Job/shop/a: it marks what a run itself made, which is judged by nothing and swept.",
-            ),
-        ),
         ([], "a.yaml:3: is not YAML", (FAIL, "a.yaml:3: is not YAML")),
     ],
-)
+)  # fmt: skip
 def test_a_render(objects: Any, problem: str | None, expected: Any) -> None:
     """Everything stays where it may go."""
     assert said(judge.render(objects, ["shop"], "m", problem)) == expected
