@@ -243,6 +243,30 @@ def test_a_probe_pod_has_its_sources_account(prepare: Prepare, planted: Any) -> 
     assert "NetworkPolicy.crd.projectcalico.org kgents-triad/default.by-account" in closed.because
 
 
+SENDS = """
+apiVersion: crd.projectcalico.org/v1
+kind: GlobalNetworkPolicy
+metadata: {name: default.sends}
+spec: {selector: launchbook.io/canary == 'prober', types: [Egress], order: 1, egress: [{action: Allow}]}
+"""
+
+
+def test_a_plugin_that_lets_pods_send_what_they_may_not(own_run: Callable[..., Run], planted: Any) -> None:
+    """It denies what comes in, and nothing that goes out: no node enforces policies."""
+    planted(SENDS)
+    checks = isolation.judge.enforcement(isolation.enforcement(own_run({"isolation.enforcement_deadline": "4s"})))
+    assert len(checks) == 3
+    for check in checks:
+        assert (check.status, check.measured) == (
+            Status.FAIL,
+            "denied, but not to send: open under a policy that lets a pod reach nobody",
+        )
+        assert check.because == (
+            "Open, denied, and open again without the policy. Its prober still reached a listener 4 s after a policy denied "
+            "it to send."
+        )
+
+
 NO_DNS = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -323,7 +347,8 @@ def test_a_connection_that_stood_when_the_policy_came(prepare: Prepare) -> None:
     """Calico lets it live on: bytes pass both ways long after new connections are denied."""
     run = prepare([REDIS_OPEN])
     canary = isolation.enforcement(run)
-    assert {row["blocked"] for row in canary["nodes"]} == {True}
+    assert {(row["blocked"], row["sends"]) for row in canary["nodes"]} == {(True, False)}
+    assert {check.status for check in isolation.judge.enforcement(canary)} == {Status.PASS}
     [check] = isolation.judge.held(canary)
     assert (check.status, {row["held"] for row in canary["nodes"]}) == (Status.PASS, {True}), canary
     assert "restart the pods at one end" in check.because

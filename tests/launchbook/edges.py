@@ -11,11 +11,31 @@ from launchbook.parameters import Destination, Edge, Source
 
 ENFORCED = {
     "problem": None,
-    "nodes": [{"node": "n1", "open": True, "blocked": True, "lag": 0.4, "because": "Open, then denied."}],
+    "nodes": [
+        {
+            "node": "n1",
+            "open": True,
+            "blocked": True,
+            "lag": 0.4,
+            "sends": False,
+            "sends_lag": 0.3,
+            "because": "Open, then denied.",
+        }
+    ],
 }
 NOT_ENFORCED = {
     "problem": None,
-    "nodes": [{"node": "n1", "open": True, "blocked": False, "lag": None, "because": "It still answered."}],
+    "nodes": [
+        {
+            "node": "n1",
+            "open": True,
+            "blocked": False,
+            "lag": None,
+            "sends": None,
+            "sends_lag": None,
+            "because": "It still answered.",
+        }
+    ],
 }
 
 

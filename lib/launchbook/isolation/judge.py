@@ -50,8 +50,12 @@ def enforcement(canary: Mapping[str, Any]) -> list[Check]:
 
 
 def _node(row: Mapping[str, Any], expected: str, evidence: tuple[str, ...]) -> Check:
-    if row["open"] and row["blocked"]:
-        status, measured = Status.PASS, f"denied {row['lag']:.1f} s after the policy"
+    if row["open"] and row["blocked"] and row["sends"]:
+        status, measured = Status.FAIL, "denied, but not to send: open under a policy that lets a pod reach nobody"
+    elif row["open"] and row["blocked"] and row["sends"] is False:
+        status, measured = Status.PASS, f"denied {row['lag']:.1f} s after the policy, to send {row['sends_lag']:.1f} s"
+    elif row["open"] and row["blocked"]:
+        status, measured = Status.UNKNOWN, "denied, to send not tried"
     elif row["open"] and row["blocked"] is False:
         status, measured = Status.FAIL, "open, and open under a policy that denies everybody"
     elif row["open"] is False:

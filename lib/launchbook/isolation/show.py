@@ -34,10 +34,10 @@ def attempts(observed: Mapping[str, Any]) -> Html:
 
 
 def canary(found: Mapping[str, Any]) -> Html:
-    """Each node: whether its listener was open before the policy and silent after, and after how long."""
+    """Each node: whether its listener was open before the policy and silent after, whether its prober sent; and lags."""
     columns = {
         "node": "node", "open": "open before", "blocked": "denied after", "lag": "lag (s)",
-        "held": "held connection survived", "because": "because",
+        "held": "held connection survived", "sends": "sent under a denial", "sends_lag": "to send, lag (s)", "because": "because",
     }  # fmt: skip
     frame = pd.DataFrame(found["nodes"], columns=list(columns)).rename(columns=columns)
     return display.table(frame, found["problem"] or "Enforcement, node by node")

@@ -170,18 +170,23 @@ def test_no_declared_edge_is_no_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "status"),
+    ("row", "expected"),
     [
-        ({"open": True, "blocked": True, "lag": 1.0}, "PASS"),
-        ({"open": True, "blocked": False, "lag": None}, "FAIL"),
-        ({"open": False, "blocked": None, "lag": None}, "FAIL"),
-        ({"open": None, "blocked": None, "lag": None}, "UNKNOWN"),
+        ((True, True, 1.0, False, 0.5), ("PASS", "denied 1.0 s after the policy, to send 0.5 s")),
+        ((True, True, 1.0, True, None),
+         ("FAIL", "denied, but not to send: open under a policy that lets a pod reach nobody")),
+        ((True, True, 1.0, None, None), ("UNKNOWN", "denied, to send not tried")),
+        ((True, False, None, False, 0.5), ("FAIL", "open, and open under a policy that denies everybody")),
+        ((True, None, None, False, 0.5), ("UNKNOWN", "not tried")),
+        ((False, None, None, None, None), ("FAIL", "never open")),
+        ((None, None, None, None, None), ("UNKNOWN", "not tried")),
     ],
-)
-def test_a_node(row: dict[str, Any], status: str) -> None:
-    """A node that drops everything is no better than one that drops nothing."""
-    [found] = judge.enforcement({"problem": None, "nodes": [{"node": "n", "because": "b", **row}]})
-    assert found.status is Status(status)
+)  # fmt: skip
+def test_a_node(row: Any, expected: tuple[str, str]) -> None:
+    """A node that drops everything is no better than one that drops nothing, or nothing that its pods send."""
+    told = dict(zip(("open", "blocked", "lag", "sends", "sends_lag"), row, strict=True))
+    [found] = judge.enforcement({"problem": None, "nodes": [{"node": "n", "because": "b", **told}]})
+    assert (str(found.status), found.measured) == expected
 
 
 def test_a_canary_that_was_not_tried_is_unknown() -> None:
