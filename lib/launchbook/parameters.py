@@ -56,12 +56,31 @@ class Source(Model):
     labels: dict[str, str] = {}
 
 
+# Workloads that an edge may lead to, beside a Service.
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+
+
 class Destination(Model):
-    """Where a connection ends: every pod behind this Service, by IP, and the Service by name."""
+    """Where a connection ends: every pod behind a Service, by IP, and the Service by name; or a workload's pods, by IP.
+
+    port: the Service's; of a workload that of its containers, for pods that no Service leads to.
+    """
 
     namespace: str
-    service: str
+    service: str | None = None
+    workload: str | None = Field(None, pattern=rf"^({'|'.join(WORKLOADS)})/[a-z0-9.-]+$")  # Kind/name
     port: int = Field(ge=1, le=65535)
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Destination:
+        if bool(self.service) == bool(self.workload):
+            raise ValueError("needs `service: name` or `workload: Kind/name`, and not both")
+        return self
+
+    @property
+    def name(self) -> str:
+        """`namespace/name` of a Service, `namespace/Kind/name` of a workload."""
+        return f"{self.namespace}/{self.service or self.workload}"
 
 
 class Edge(Model):
@@ -75,7 +94,7 @@ class Edge(Model):
     def name(self) -> str:
         labels = ",".join(f"{k.rsplit('/', 1)[-1]}={v}" for k, v in sorted(self.source.labels.items()))
         start = f"{self.source.namespace}[{labels}]" if labels else self.source.namespace
-        return f"{start} -> {self.destination.namespace}/{self.destination.service}:{self.destination.port}"
+        return f"{start} -> {self.destination.name}:{self.destination.port}"
 
 
 class Isolation(Model):

@@ -205,7 +205,7 @@ def undeclared(run: Run) -> Check:
 def test_an_opening_that_no_edge_names(own_run: Callable[..., Run], planted: Any) -> None:
     """The sample declares all of its own; a port opened beside it is named, though no edge asks about it."""
     check = undeclared(own_run({}))
-    assert (check.status, check.measured) == (Status.PASS, "0 undeclared of 4 openings")
+    assert (check.status, check.because) == (Status.PASS, "Every opening is declared.")
     planted(ROUTES)
     check = undeclared(own_run({}))
     assert (check.status, check.because) == (
@@ -218,6 +218,25 @@ def test_an_opening_that_no_edge_names(own_run: Callable[..., Run], planted: Any
     check = undeclared(own_run({}))
     assert check.status is Status.UNKNOWN
     assert "GlobalNetworkPolicy.crd.projectcalico.org: 1" in check.because
+
+
+def test_a_workload_is_a_destination_without_a_service(prepare: Prepare) -> None:
+    """Its pods by address alone, computed and probed; what nobody reaches is not called closed."""
+
+    def to(source: Any, port: int, expect: str) -> dict[str, Any]:
+        destination = {"namespace": "kgents-agents", "workload": "StatefulSet/nats", "port": port}
+        return {"source": source, "destination": destination, "expect": expect}
+
+    run = prepare([to(API, 4222, "open"), to(CLIENT, 4222, "closed"), to(CLIENT, 8222, "closed")])
+    opened, closed, unreached = judged(run).values()
+    assert (opened.subject, opened.status) == (
+        "kgents-triad[name=api] -> kgents-agents/StatefulSet/nats:4222",
+        Status.PASS,
+    )
+    assert opened.because == "Reached nats-0, nats-1, nats-2."
+    assert (closed.status, closed.measured) == (Status.PASS, "policies: closed, probes: closed")
+    assert unreached.status is Status.UNKNOWN
+    assert "nobody reached nats-0, nats-1, nats-2 before and after" in unreached.because
 
 
 BY_ACCOUNT = """
@@ -391,7 +410,7 @@ def test_a_namespace_that_is_being_deleted(system: Any, prepare: Prepare, eventu
             )
     assert (source.status, destination.status, other.status) == (Status.UNKNOWN, Status.UNKNOWN, Status.PASS)
     assert source.because.startswith("The probe pod could not be started: namespace leaving is being deleted.")
-    assert destination.because.startswith("The Service is absent, has no such port or has no pod")
+    assert destination.because.startswith("The destination is absent, has no such port or has no pod")
 
 
 REFUSING = """

@@ -10,7 +10,7 @@ from launchbook.errors import ClusterError, MissingRight
 from launchbook.home import home
 from launchbook.isolation.files import workload_of
 from launchbook.isolation.mistaken import mistaken
-from launchbook.parameters import Edge
+from launchbook.parameters import WORKLOADS, Edge
 from launchbook.run import Run
 
 Object = Mapping[str, Any]
@@ -23,8 +23,9 @@ def ends(run: Run, objects: Sequence[Object]) -> dict[str, Any]:
     """What is rendered or on the cluster where declared edges begin and end. objects: as they are rendered.
 
     {"problem", "namespaces": [name], "services": {namespace/name: [port]}, "labels": {namespace: [labels of a pod]},
-    "makers": {namespace: custom resources, which may yet bring Services of their own}}. Of a Service that is rendered
-    the ports are those it will have. A run whose edges name what is not there may change nothing more.
+    "workloads": [namespace/Kind/name], "makers": {namespace: custom resources, which may yet bring Services of their
+    own}}. Of a Service that is rendered the ports are those it will have. A run whose edges name what is not there may
+    change nothing more.
     """
     edges = run.parameters.isolation.edges
     found: dict[str, Any] = {"problem": None, **_rendered(objects)}
@@ -53,7 +54,9 @@ def _rendered(objects: Sequence[Object]) -> dict[str, Any]:
         for pod in workload_of(item):
             labels.setdefault(pod.namespace, []).append(pod.labels)
     services = {_name(item): _ports(item) for item in objects if item["kind"] == "Service"}
-    return {"namespaces": sorted(namespaces), "services": services, "labels": labels, "makers": makers}
+    rendered = [f"{home(item)}/{item['kind']}/{item['metadata']['name']}" for item in objects]
+    return {"namespaces": sorted(namespaces), "services": services, "labels": labels, "makers": makers,
+            "workloads": [one for one in rendered if one.split("/")[1] in WORKLOADS]}  # fmt: skip
 
 
 def _add_live(run: Run, edges: Sequence[Edge], found: dict[str, Any]) -> None:
@@ -62,7 +65,11 @@ def _add_live(run: Run, edges: Sequence[Edge], found: dict[str, Any]) -> None:
     # The load generator's namespace is made by the run that needs it.
     found["namespaces"] = sorted({*found["namespaces"], *live, run.parameters.load.generator.namespace})
     for namespace in sorted({edge.destination.namespace for edge in edges} & live):
-        wanted = {edge.destination.service for edge in edges if edge.destination.namespace == namespace}
+        there = [edge.destination for edge in edges if edge.destination.namespace == namespace]
+        wanted = {one.service for one in there if one.service}
+        for kind, name in sorted({tuple(one.workload.split("/")) for one in there if one.workload}):
+            if run.cluster.get(kind, name, namespace, api_version="apps/v1"):
+                found["workloads"].append(f"{namespace}/{kind}/{name}")
         services = {_name(item): _ports(item) for item in _services(run, namespace, wanted)}
         found["services"] = {**services, **found["services"]}
     for namespace in sorted({edge.source.namespace for edge in edges if edge.source.labels} & live):

@@ -20,7 +20,11 @@ def mistaken(edges: Sequence[Any], there: Mapping[str, Any]) -> Iterator[tuple[s
                 yield f"{edge.name}: there is no namespace {namespace}{nearest(namespace, there['namespaces'])}", True
         if why := _near(edge.source, there["labels"].get(edge.source.namespace, ())):
             yield f"{edge.name}: {why}", True
-        namespace, name = edge.destination.namespace, f"{edge.destination.namespace}/{edge.destination.service}"
+        namespace, name = edge.destination.namespace, edge.destination.name
+        if edge.destination.workload:
+            if namespace in there["namespaces"] and name not in there["workloads"]:
+                yield f"{edge.name}: there is no {name}{nearest(name, there['workloads'])}", True
+            continue
         ports = there["services"].get(name)
         if ports is None and namespace in there["namespaces"]:
             known = nearest(name, there["services"])

@@ -21,6 +21,7 @@ from launchbook.isolation.classes import asked_labels
 from launchbook.isolation.reach import PROTOCOLS, Answer, Pod, World, allows, freedom
 from launchbook.isolation.spec import Object
 from launchbook.isolation.table import Table
+from launchbook.parameters import WORKLOADS
 from launchbook.selector import matches
 
 ANYBODY, ANY_OTHER = "anybody", "any other namespace"
@@ -99,7 +100,7 @@ class _Openings:
         self.table = Table(world, self.ends)
         self.asked = asked_labels(world.policies)
         self.edges = [edge for edge in isolation.edges if edge.expect == "open"]
-        self.everybody = {(one.namespace, one.service, one.port) for one in isolation.open_to_all}
+        self.everybody = {(one.name, one.port) for one in isolation.open_to_all}
         self.services: dict[str, list[Object]] = {}
         for service in services:
             self.services.setdefault(home(service), []).append(service)
@@ -166,7 +167,7 @@ class _Openings:
     def _told(
         self, at: int, port: Port, leads: Sequence[Lead], let_in: list[_From], sources: Sequence[_From], *, unsure: bool
     ) -> list[Opening]:
-        declared = {one.at: self._declared(at, one, leads) for one in let_in}
+        declared = {one.at: self._declared(at, port, one, leads) for one in let_in}
 
         def say(one: _From, source: str = "") -> Opening:
             because = self._because(at, one, port)
@@ -200,25 +201,28 @@ class _Openings:
     def _is_bare(self, one: _From) -> bool:
         return one.at not in self.mine and not one.pod.labels
 
-    def _declared(self, at: int, source: _From, leads: Sequence[Lead]) -> str:
+    def _declared(self, at: int, port: Port, source: _From, leads: Sequence[Lead]) -> str:
         """The edge that declares an opening, "" where none does."""
         there = self.ends[at]
         if leads and source.pod.name == there.name:
             return OWN_SERVICE
-        if any((there.namespace, *lead) in self.everybody for lead in leads):
+        kind, _, name = there.name.split("/")
+        names = [(f"{there.namespace}/{service}", number) for service, number in leads]
+        names.append((f"{there.namespace}/{kind}/{name}", port[1]))
+        if not self.everybody.isdisjoint(names):
             return "isolation.open_to_all"
-        for edge in source.edges:
-            to = edge.destination
-            if to.namespace == there.namespace and (to.service, to.port) in leads:
-                return str(edge.name)
-        return ""
+        return next((e.name for e in source.edges if (e.destination.name, e.destination.port) in names), "")
 
     def _write(self, at: int, port: Port, leads: Sequence[Lead], source: Pod | None) -> str:
-        """What would declare an opening, as YAML of one line; "" where no Service leads there."""
-        if not leads:
+        """What would declare an opening, as YAML of one line; "" where neither a Service nor a workload leads there."""
+        kind, namespace, name = self.ends[at].name.split("/")
+        destination: dict[str, Any] = {"namespace": namespace}
+        if leads:
+            destination |= {"service": leads[0][0], "port": leads[0][1]}
+        elif kind in WORKLOADS:
+            destination |= {"workload": f"{kind}/{name}", "port": port[1]}
+        else:
             return ""
-        service, number = leads[0]
-        destination = {"namespace": self.ends[at].namespace, "service": service, "port": number}
         if source is None:
             return _yaml(destination)
         labels = {k: v for k, v in sorted(source.labels.items()) if v in self.asked.get(k, ())}

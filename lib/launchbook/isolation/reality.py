@@ -38,7 +38,7 @@ def outcome(seen: Seen) -> tuple[str | None, str]:
     if seen["problem"]:
         return None, f"The probe pod could not be started: {seen['problem']}"
     if not any(target["kind"] == "pod" for target in seen["targets"]):
-        return None, "The Service is absent, has no such port or has no pod, so nothing could be probed."
+        return None, "The destination is absent, has no such port or has no pod, so nothing could be probed."
     reached = [t for t in targets if "ALLOWED" in t["outcomes"]]
     if not reached and (why := _broken(seen) or ("" if targets else _unasked(seen))):
         return None, why

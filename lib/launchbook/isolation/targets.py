@@ -1,4 +1,4 @@
-"""What a declared destination is on the cluster: the pods behind a Service, their ports, and what to connect to."""
+"""What a declared destination is on the cluster: the pods behind a Service or of a workload, and what to connect to."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from launchbook.isolation.reach import Pod
 from launchbook.ours import of_a_run
 from launchbook.parameters import Destination
 from launchbook.run import Run
+from launchbook.selector import matches
 
 Object = Mapping[str, Any]
 
@@ -30,27 +31,37 @@ Behinds = tuple[Object | None, list[Behind]]
 
 
 def destinations(run: Run, destination: Destination) -> Behinds:
-    """The Service, and each target port of every pod behind it. Raises ClusterError."""
+    """The Service (None of a workload), and each target port of every pod behind it. Raises ClusterError."""
     return every_destination(run, [destination])[destination]
 
 
 def every_destination(run: Run, wanted: Iterable[Destination]) -> dict[Destination, Behinds]:
-    """destinations() of each of `wanted`; each Service is read once, several at a time. Raises ClusterError."""
+    """destinations() of each of `wanted`; each Service or workload is read once, several at a time. Raises ClusterError."""
     asked = list(wanted)
-    services = sorted({(one.namespace, one.service) for one in asked})
+    names = {one.name: one for one in asked}
     with ThreadPoolExecutor(max_workers=8) as pool:
-        found = dict(zip(services, pool.map(lambda one: _service(run, *one), services), strict=True))
+        found = dict(zip(names, pool.map(lambda one: _read(run, one), names.values()), strict=True))
     told: dict[Destination, Behinds] = {}
     for one in asked:
-        service, pods = found[one.namespace, one.service]
-        told[one] = (service, [] if service is None else behind(service, one.port, pods))
+        service, pods = found[one.name]
+        if one.workload:
+            told[one] = (None, at_port(one.port, pods))
+        else:
+            told[one] = (service, [] if service is None else behind(service, one.port, pods))
     return told
 
 
-def _service(run: Run, namespace: str, name: str) -> tuple[Object | None, list[Any]]:
-    service = run.cluster.get("Service", name, namespace)
+def _read(run: Run, one: Destination) -> tuple[Object | None, list[Any]]:
+    """The Service or workload, and the pods that it selects."""
+    if one.workload:
+        kind, _, name = one.workload.partition("/")
+        item = run.cluster.get(kind, name, one.namespace, api_version="apps/v1")
+        selector = (item or {}).get("spec", {}).get("selector")
+        pods = run.cluster.list("Pod", one.namespace) if selector else []
+        return item, [pod for pod in pods if matches(selector, pod["metadata"].get("labels") or {})]
+    service = run.cluster.get("Service", str(one.service), one.namespace)
     selector = (service or {}).get("spec", {}).get("selector")
-    return service, run.cluster.list("Pod", namespace, labels=selector) if selector else []
+    return service, run.cluster.list("Pod", one.namespace, labels=selector) if selector else []
 
 
 def behind(service: Object, port: int, pods: Sequence[Object]) -> list[Behind]:
@@ -59,21 +70,34 @@ def behind(service: Object, port: int, pods: Sequence[Object]) -> list[Behind]:
     A pod that isn't ready counts: its address can be reached all the same. One that ends is on its way out, unless
     the Service publishes pods that aren't ready, and with them those until they are gone.
     """
-    lingering = bool(service["spec"].get("publishNotReadyAddresses"))
-    found = [
-        pod
-        for pod in pods
-        if not of_a_run(pod)
-        and (lingering or not pod["metadata"].get("deletionTimestamp"))
-        and (pod.get("status") or {}).get("podIP")
-        and pod["status"].get("phase") not in ("Succeeded", "Failed")
-    ]
+    found = _that_count(pods, lingering=bool(service["spec"].get("publishNotReadyAddresses")))
     ports = [one for one in service["spec"].get("ports") or () if one["port"] == port]
     return [
         Behind(pod, _protocol(one), number)
         for pod in found
         for one in ports
         if (number := target_port(one, ports_of(pod["spec"]))) is not None
+    ]
+
+
+def at_port(port: int, pods: Sequence[Object]) -> list[Behind]:
+    """A workload's pods by a port's number, with each protocol that they declare for it; TCP where they declare none."""
+    return [
+        Behind(pod, protocol, port)
+        for pod in _that_count(pods)
+        for protocol in sorted({p for _, p, number in ports_of(pod["spec"]) if number == port}) or ["TCP"]
+    ]
+
+
+def _that_count(pods: Sequence[Object], *, lingering: bool = False) -> list[Object]:
+    """Those with an address that no run started. lingering: whether those count that are on their way out."""
+    return [
+        pod
+        for pod in pods
+        if not of_a_run(pod)
+        and (lingering or not pod["metadata"].get("deletionTimestamp"))
+        and (pod.get("status") or {}).get("podIP")
+        and pod["status"].get("phase") not in ("Succeeded", "Failed")
     ]
 
 

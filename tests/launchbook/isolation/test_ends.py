@@ -53,7 +53,7 @@ class Cluster:
             raise MissingRight(f"no right to list {kind}.")
         return [o for o in self.held if o["kind"] == kind and namespace in (None, o["metadata"].get("namespace"))]
 
-    def get(self, kind: str, name: str, namespace: str) -> Any:
+    def get(self, kind: str, name: str, namespace: str, *, api_version: str = "v1") -> Any:
         found = [o for o in self.held if o["kind"] == kind and o["metadata"] == {"name": name, "namespace": namespace}]
         return found[0] if found else None
 
@@ -70,7 +70,8 @@ def run(cluster: Cluster, *edges: Edge) -> tuple[Any, list[str]]:
 def edge(source: str = "front", there: str = "shop/database:5432", **labels: str) -> Edge:
     namespace, _, rest = there.partition("/")
     name, _, port = rest.partition(":")
-    destination = Destination(namespace=namespace, service=name, port=int(port))
+    what = {"workload": name} if "/" in name else {"service": name}
+    destination = Destination(namespace=namespace, port=int(port), **what)
     return Edge(source=Source(namespace=source, labels=labels), destination=destination, expect="closed")
 
 
@@ -106,6 +107,10 @@ OPERATOR = "Front -> shop/broker:4222: there is no Service shop/broker, unless C
         ([FRONT, SHOP, DB, workload("Deployment", {"apps": "web"})], [], edge(app="web"), ("FAIL", f"{NAME}: no pod in namespace front has the label app=web; did you mean 'apps'?")),
         ([FRONT, SHOP, DB, workload("Deployment", {"app": "nats"})], [], edge(app="web"), FINE),
         ([FRONT, SHOP, DB, workload("Deployment", {"app": "wbe"}, "shop")], [], edge(app="web"), FINE),
+        ([FRONT, SHOP, workload("Deployment", WEB, "shop")], [], edge(there="shop/Deployment/w:9090"), FINE),
+        ([CONFIG], [FRONT, SHOP, workload("StatefulSet", WEB, "shop")], edge(there="shop/StatefulSet/w:9090"), FINE),
+        ([FRONT, SHOP, workload("Deployment", WEB, "shop")], [], edge(there="shop/Deployment/ww:9090"), ("FAIL", "Front -> shop/Deployment/ww:9090: there is no shop/Deployment/ww; did you mean 'shop/Deployment/w'?")),
+        ([FRONT, SHOP, workload("Deployment", WEB, "shop")], [], edge(there="shop/StatefulSet/x:9090"), ("FAIL", "Front -> shop/StatefulSet/x:9090: there is no shop/StatefulSet/x.")),
         ([], [FRONT, SHOP, DB], edge(), ("UNKNOWN", "Nothing was rendered, so it can't be told.")),
     ],
 )  # fmt: skip

@@ -42,7 +42,7 @@ SILENT, ANSWERED = udp(["DROPPED"] * 3), udp(["ALLOWED"])
         ("closed", [False], observed(BLOCKED, control=(True, False)), ENFORCED, "UNKNOWN", "The probe pod did not reach its control before, meanwhile and after, so its own network may be broken."),
         ("closed", [False], observed(target(["DROPPED"] * 3, answers=False)), ENFORCED, "UNKNOWN", "Blocked, but nobody reached x-0 before and after, so it may be down: declare an edge that is open to it."),
         ("closed", [False], observed(problem="quota"), ENFORCED, "UNKNOWN", "The probe pod could not be started: quota."),
-        ("closed", [], observed(), ENFORCED, "UNKNOWN", "The Service is absent, has no such port or has no pod, so nothing could be probed."),
+        ("closed", [], observed(), ENFORCED, "UNKNOWN", "The destination is absent, has no such port or has no pod, so nothing could be probed."),
         ("closed", [False, False], observed(OPEN, BLOCKED), ENFORCED, "FAIL", "Reached x-0, blocked from x-0. The enforcement is wrong: the policies say closed (ingress: denied by d/p), and the network does not do it."),
         ("open", [False], observed(target(["DROPPED"] * 3, answers=False)), ENFORCED, "FAIL", "Not reached: x-0 DROPPED. The expectation is wrong or the policy is: the policies say closed too (ingress: denied by d/p). Mend the one or the other."),
         ("open", [True], observed(target(["REFUSED"] * 3, answers=False)), ENFORCED, "FAIL", "Not reached: x-0 REFUSED. A destination may be down, or something beside the policies blocks: they say open (ingress: denied by d/p)."),

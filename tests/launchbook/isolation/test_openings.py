@@ -70,6 +70,11 @@ def edge(namespace: str, to: str, service: str, port: int, expect: Any = "open",
     )
 
 
+def to_monitor(namespace: str) -> Edge:
+    there = Destination(namespace="bus", workload="StatefulSet/nats", port=8222)
+    return Edge(source=Source(namespace=namespace), destination=there, expect="open")
+
+
 API_TO_NATS = edge("web", "bus", "nats", 4222, app="api")
 SHUT = edge("default", "bus", "nats", 4222, "closed")
 
@@ -91,6 +96,7 @@ def also(*rules: Any, name: str = "extra", namespace: str = "bus", **selector: s
 FINE = "Every opening is declared."
 BY = "ingress: allowed by bus/extra ingress[0]"
 TO_ROUTES = "destination: {namespace: bus, service: nats-headless, port: 6222}, expect: open}"
+TO_MONITOR = "destination: {namespace: bus, workload: StatefulSet/nats, port: 8222}, expect: open}"
 ANY_ROUTES = "{namespace: bus, service: nats-headless, port: 6222}"
 
 
@@ -137,13 +143,17 @@ ANY_ROUTES = "{namespace: bus, service: nats-headless, port: 6222}"
          ("FAIL", "1 undeclared of 6 openings",
           f"Any other namespace but mon may reach TCP 4222 of StatefulSet/bus/nats ({BY}). Close it; what is meant to be open, "
           "declare: `- {namespace: bus, service: nats, port: 4222}` under isolation.open_to_all.")),
-        # No Service leads there, so no edge can name it.
+        # No Service leads there, so an edge names the workload.
         (also(rule(8222, inside("mon"))), [],
-         ("FAIL", "1 undeclared of 3 openings", f"Namespace mon may reach TCP 8222 of StatefulSet/bus/nats ({BY}). Close it.")),
+         ("FAIL", "1 undeclared of 3 openings",
+          f"Namespace mon may reach TCP 8222 of StatefulSet/bus/nats ({BY}). Close it; what is meant to be open, declare: "
+          f"`- {{source: {{namespace: mon}}, {TO_MONITOR}` under isolation.edges.")),
+        (also(rule(8222, inside("mon"))), [to_monitor("mon")], ("PASS", "0 undeclared of 3 openings", FINE)),
         # A workload to itself by another port than its Services'.
         (also(rule(8222, inside("bus"))), [],
          ("FAIL", "1 undeclared of 3 openings",
-          f"StatefulSet/bus/nats may reach TCP 8222 of StatefulSet/bus/nats ({BY}). Close it.")),
+          f"StatefulSet/bus/nats may reach TCP 8222 of StatefulSet/bus/nats ({BY}). Close it; what is meant to be open, "
+          f"declare: `- {{source: {{namespace: bus, labels: {{app: nats}}}}, {TO_MONITOR}` under isolation.edges.")),
         # A port that nobody has, and one of a protocol that nobody has.
         (also(rule(9999, ALL_NAMESPACES), {"ports": [{"port": 4222, "protocol": "UDP"}]}), [],
          ("PASS", "0 undeclared of 2 openings", FINE)),

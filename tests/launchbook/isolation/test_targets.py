@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from launchbook.isolation.targets import behind, targets
+from launchbook.isolation.targets import at_port, behind, targets
 from launchbook.parameters import Destination
 from launchbook.run import RUN_LABEL
 
@@ -73,6 +73,26 @@ def test_a_pod_that_counts(changed: Any, published: bool, counts: bool) -> None:
     """
     found = behind(service({"port": 80}, publishNotReadyAddresses=published), 80, [pod(**changed)])
     assert bool(found) is counts
+
+
+def test_a_workloads_pods_by_a_port() -> None:
+    """By address alone, with each protocol that they declare for it; a name is none of theirs."""
+    pods = [pod(), pod("gone", deletionTimestamp="now")]
+    there = Destination(namespace="d", workload="StatefulSet/p", port=5353)
+    assert there.name == "d/StatefulSet/p"
+    assert [(one.protocol, one.number) for port in (5353, 15001, 9) for one in at_port(port, pods)] == [
+        ("UDP", 5353), ("TCP", 15001), ("TCP", 9),
+    ]  # fmt: skip
+    found = targets("e", there, None, at_port(5353, pods))
+    assert [(t["kind"], t["host"], t["protocol"]) for t in found] == [
+        ("pod", "10.0.0.1", "UDP"), ("pod", "fd00::1", "UDP"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("what", [{}, {"service": "a", "workload": "Deployment/b"}])
+def test_a_destination_is_one_thing(what: Any) -> None:
+    with pytest.raises(ValueError, match="needs `service: name` or `workload: Kind/name`, and not both"):
+        Destination(namespace="d", port=1, **what)
 
 
 def test_targets_name_no_cluster_domain() -> None:
