@@ -91,16 +91,17 @@ def _hindrance(besides: Mapping[str, Sequence[str]], source: Source, pods: Seque
 
 
 def openings(run: Run) -> dict[str, Any]:
-    """What the policies on the cluster open into the pods under launch: {"problem", "openings"}, see every_opening().
+    """What the policies on the cluster open into the pods under launch: {"problem", "unasked", "openings"}.
 
-    problem: why that can't be told, None where it can. A workload that has no pod now counts by those that it will make.
+    problem: why that can't be told, None where it can; unasked: whose openings could not be asked for, "" where all were;
+    openings: see every_opening(). A workload that has no pod now counts by those that it will make.
     """
-    found: dict[str, Any] = {"problem": None, "openings": []}
+    found: dict[str, Any] = {"problem": None, "unasked": "", "openings": []}
     try:
         if others := told(beyond(run.cluster)):
             found["problem"] = f"What is open can't be told: {others}."
         else:
-            found["openings"] = _openings(run)
+            found |= _openings(run)
     except ClusterError as error:
         found["problem"] = f"Policies, pods and Services could not be read: {error}"
     frame = pd.DataFrame([asdict(one) for one in found["openings"]], columns=[one.name for one in fields(Opening)])
@@ -108,7 +109,7 @@ def openings(run: Run) -> dict[str, Any]:
     return found
 
 
-def _openings(run: Run) -> list[Opening]:
+def _openings(run: Run) -> dict[str, Any]:
     """Raises ClusterError."""
     scope = run.parameters.manifests.namespaces
     spaces, everybody = run.cluster.list("Namespace"), _everybody(run)
@@ -126,7 +127,11 @@ def _openings(run: Run) -> list[Opening]:
     ]
     others += [pod_of(one) for one in everybody if home(one) not in scope and _counts(run, one)]
     world = _world(run, spaces, everybody)
-    return every_opening(world, mine, others, _inside(run, "Service"), run.parameters.isolation)
+    return {
+        "problem": None if mine else "The namespaces under launch have no workload to ask for.",
+        "unasked": "" if everybody else "the pods of other namespaces, which this identity may not list",
+        "openings": every_opening(world, mine, others, _inside(run, "Service"), run.parameters.isolation),
+    }
 
 
 def _inside(run: Run, kind: str, api_version: str = "v1") -> list[Object]:
@@ -139,7 +144,7 @@ def _inside(run: Run, kind: str, api_version: str = "v1") -> list[Object]:
 
 
 def _counts(run: Run, pod: Object) -> bool:
-    return not made_by(run.id, pod) and not of_a_run(pod) and not _ended(pod)
+    return not made_by(run.id, pod) and not _ended(pod)
 
 
 def landscape(run: Run) -> dict[str, Any]:

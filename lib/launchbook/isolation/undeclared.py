@@ -26,6 +26,8 @@ def undeclared(found: Mapping[str, Any]) -> Check:
         return say(Status.FAIL, f"{listed(effects(sure))} {_cure(sure)}")
     if unsure:
         return say(Status.UNKNOWN, f"Perhaps, as the network plugin has it: {listed(effects(unsure))}")
+    if found["unasked"]:
+        return say(Status.UNKNOWN, f"Every opening that was asked for is declared; not asked: {found['unasked']}.")
     return say(Status.PASS, "Every opening is declared.")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from launchbook.errors import MissingRight
 from launchbook.isolation import judge
+from launchbook.isolation.observe import openings
 from launchbook.isolation.openings import bare, every_opening
 from launchbook.isolation.reach import Pod, World
 from launchbook.parameters import Destination, Edge, Isolation, Source
@@ -84,7 +87,9 @@ def told(
 ) -> tuple[str, str, str]:
     declared = Isolation(edges=(API_TO_NATS, SHUT, *edges), open_to_all=open_to_all)
     world = World(tuple(policies), {"default": {}, "mon": {}, "bus": {}, "web": {}}, ("10.0.0.0/16",))
-    check = judge.undeclared({"problem": None, "openings": every_opening(world, mine, others, SERVICES, declared)})
+    check = judge.undeclared(
+        {"problem": None, "unasked": "", "openings": every_opening(world, mine, others, SERVICES, declared)}
+    )
     assert (check.id, check.subject, check.expected) == ("A.undeclared", "openings", "none undeclared")
     return str(check.status), check.measured, check.because
 
@@ -201,8 +206,79 @@ def test_a_pod_on_its_nodes_network_is_no_source_and_never_closed() -> None:
 
 def test_what_could_not_be_read_is_unknown() -> None:
     problem = "What is open can't be told: other policies could not be read (x)."
-    check = judge.undeclared({"problem": problem, "openings": []})
+    check = judge.undeclared({"problem": problem, "unasked": "", "openings": []})
     assert (check.status, check.measured, check.because) == (Status.UNKNOWN, "not told", problem)
+    check = judge.undeclared({"problem": None, "unasked": "the pods elsewhere", "openings": []})
+    assert (check.status, check.because) == (
+        Status.UNKNOWN,
+        "Every opening that was asked for is declared; not asked: the pods elsewhere.",
+    )
+
+
+class Cluster:
+    """Namespaces shop and mon, a policy of shop, and what else is held; pods of all namespaces where `all_pods`."""
+
+    def __init__(self, held: dict[str, Any], all_pods: bool = True) -> None:
+        self.held, self.all_pods = held, all_pods
+
+    def raw(self, path: str) -> Any:
+        return {"groups": []}
+
+    def list(self, kind: str, namespace: str | None = None, *, api_version: str = "v1") -> list[Any]:
+        if kind == "Pod" and namespace is None and not self.all_pods:
+            raise MissingRight("no right to list pods.")
+        if kind == "Namespace":
+            return [{"metadata": {"name": name}} for name in ("shop", "mon")]
+        return [
+            {"kind": kind, **one}
+            for one in self.held.get(kind, [])
+            if namespace in (None, one["metadata"].get("namespace"))
+        ]
+
+
+def meta(name: str, owner: str = "", **labels: str) -> dict[str, Any]:
+    kind = {"": [], "d": [{"kind": "Deployment", "name": "web", "uid": "d", "controller": True}]}
+    made = [{"kind": "ReplicaSet", "name": "web-1", "uid": owner, "controller": True}]
+    return {
+        "name": name, "namespace": "shop", "uid": name, "labels": labels, "ownerReferences": kind.get(owner, made),
+    }  # fmt: skip
+
+
+SPEC = {"containers": [{"ports": [{"containerPort": 80}]}]}
+LIVE = {
+    "Deployment": [{"metadata": {**meta("d"), "name": "web"},
+                    "spec": {"template": {"metadata": {"labels": {"app": "web"}}, "spec": SPEC}}}],
+    "ReplicaSet": [{"metadata": {**meta("r", "d"), "name": "web-1"}, "spec": {}}],
+    "CronJob": [{"metadata": meta("nightly"), "spec": {"jobTemplate": {"spec": {"template": {"spec": SPEC}}}}}],
+    "Pod": [{"metadata": meta("web-1-a", "r", app="web"), "spec": SPEC, "status": {"phase": "Running"}},
+            {"metadata": {**meta("p"), "namespace": "mon"}, "spec": SPEC, "status": {"phase": "Running"}}],
+    "NetworkPolicy": [{"metadata": {"name": "deny", "namespace": "shop"}, "spec": {"podSelector": {}}}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("held", "all_pods", "expected"),
+    [
+        (LIVE, True, ("PASS", FINE)),
+        (LIVE, False, ("UNKNOWN", "Every opening that was asked for is declared; not asked: the pods of other namespaces, which this "
+                                  "identity may not list.")),
+        ({**LIVE, "NetworkPolicy": []}, False,
+         ("FAIL", "Anybody may reach TCP 80 of Deployment/shop/web (no policy selects Deployment/shop/web); anybody may reach "
+                  "TCP 80 of CronJob/shop/nightly (no policy selects CronJob/shop/nightly). Close it; what is meant to be "
+                  "open, declare: `- {namespace: shop, workload: Deployment/web, port: 80}` under isolation.open_to_all.")),
+        ({}, True, ("UNKNOWN", "The namespaces under launch have no workload to ask for.")),
+    ],
+)  # fmt: skip
+def test_what_is_read_for_it(held: Any, all_pods: bool, expected: tuple[str, str]) -> None:
+    """A pod by the workload that it is of, and one that runs no pod now; what could not be read is no pass."""
+    parameters = SimpleNamespace(manifests=SimpleNamespace(namespaces=("shop",)), isolation=Isolation())
+    run: Any = SimpleNamespace(
+        id="r", cluster=Cluster(held, all_pods), parameters=parameters, evidence=lambda *told: tables.append(told[1])
+    )
+    tables: list[Any] = []
+    check = judge.undeclared(openings(run))
+    assert (str(check.status), check.because) == expected
+    assert len(tables[0]) == len(openings(run)["openings"])
 
 
 def test_the_number_of_pods_does_not_matter() -> None:
