@@ -41,6 +41,9 @@ _COLOURS = {
 # Control characters and those that reverse the reading direction can make text look like other text.
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2060-\u2069\ufeff]")
 _MARKDOWN = re.compile(r"([\\`*_\[\]<>|~&#])")
+# JupyterLab sets every cell flush right and lets one long word, a digest, push the columns after it out of sight.
+_LEFT = "text-align:left"
+_LONG_WORD = re.compile(r"[^\s-]{32}")
 _MARKDOWN_AT_START = re.compile(r"^(\d*)([-+=.)])(?=[-+=\s]|$)")
 
 
@@ -112,7 +115,9 @@ def table(
     """
     shown = frame.reset_index() if index else frame
     marked = {str(name).casefold() for name in badges}
-    head = Markup("").join(Markup('<th scope="col">{}</th>').format(escape(name)) for name in shown.columns)
+    head = Markup("").join(
+        Markup('<th scope="col" style="{}">{}</th>').format(_LEFT, escape(name)) for name in shown.columns
+    )
     body = Markup("").join(_row(shown.columns, row, marked) for row in shown.itertuples(index=False))
     title = Markup("<caption>{}</caption>").format(escape(caption)) if caption else ""
     markup = Markup(
@@ -170,9 +175,15 @@ def _row(columns: pd.Index[Any], row: Sequence[Any], marked: set[str]) -> Markup
     cells = Markup("")
     for name, value in zip(columns, row, strict=True):
         shown = status_badge(_cell(value)) if str(name).casefold() in marked and value else _html_cell(value)
-        number = Markup(' class="number"') if _is_number(value) else ""
-        cells += Markup("<td{}>{}</td>").format(number, shown)
+        cells += Markup("<td{}>{}</td>").format(_how(value), shown)
     return Markup("<tr>{}</tr>").format(cells)
+
+
+def _how(value: Any) -> Markup:
+    if _is_number(value):
+        return Markup(' class="number"')
+    breaks = ";overflow-wrap:anywhere" if _LONG_WORD.search(_cell(value)) else ""
+    return Markup(' style="{}{}"').format(_LEFT, breaks)
 
 
 def _html_cell(value: Any) -> Markup:

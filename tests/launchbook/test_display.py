@@ -69,3 +69,13 @@ def test_a_chart_is_plotlys_own_mime_type_and_holds_no_script():
     assert bundle[display.PLOTLY_MIME]["data"][0]["type"] == "scatter"
     assert "<script" not in bundle["text/html"]
     assert "Latency &lt;ms&gt;" in bundle["text/html"]
+
+
+def test_words_stand_flush_left_and_a_long_one_breaks() -> None:
+    """JupyterLab's own style sets every cell flush right, and a digest would push what follows out of sight."""
+    digest = "sha256:" + "0" * 64
+    html = display.table(pd.DataFrame({"name": ["shop/web-frontend-of-the-shop-a"], "digest": [digest], "n": [3]})).html
+    assert '<th scope="col" style="text-align:left">name</th>' in html
+    assert '<td style="text-align:left">shop/web-frontend-of-the-shop-a</td>' in html
+    assert f'<td style="text-align:left;overflow-wrap:anywhere">{digest}</td>' in html
+    assert '<td class="number">3</td>' in html
