@@ -71,11 +71,14 @@ def notebook(
     notebooks: Notebooks = Path("notebooks"),
 ) -> None:
     """Prepare a run folder and open JupyterLab there: the batch's notebooks, with you pressing Run."""
-    from launchbook.interactive import open_lab, prepare
+    from launchbook.interactive import left_behind, open_lab, prepare
     from launchbook.parameters_file import load
     from launchbook.protected import typed_now
 
-    folder = prepare(load(parameters, typed_now(None)), notebooks=notebooks, outputs=outputs, read_only=read_only)
+    resolved = load(parameters, typed_now(None))
+    folder = prepare(resolved, notebooks=notebooks, outputs=outputs, read_only=read_only)
+    for line in left_behind(resolved, parameters):
+        typer.echo(line)
     typer.echo(f"Run {folder.id}: run the notebooks A to D in this order, then `launchbook close {folder.path}`.")
     open_lab(folder)
 

@@ -11,6 +11,7 @@ from runs import environment
 
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError, NotAllowed
+from launchbook.interactive import left_behind
 from launchbook.leasing import Holder, leased
 from launchbook.sweep import orphans, sweep, told
 from launchbook.sweep_command import command
@@ -72,6 +73,24 @@ def test_the_next_run_names_what_was_left(memory: Memory, tmp_path: Path) -> Non
             "  `launchbook sweep lab.yaml` removes it",
         ]
     assert told([], Path("lab.yaml")) == []
+
+
+def test_a_run_by_hand_names_what_was_left(monkeypatch: pytest.MonkeyPatch, memory: Memory, tmp_path: Path) -> None:
+    """As a batch does; a cluster that can't be asked is said, and keeps nobody from the notebooks."""
+    resolved = environment(tmp_path)
+    monkeypatch.setattr(Cluster, "connect", lambda parameters: memory)
+    with leased(cast(Cluster, memory), resolved.environment, Holder("live", "sre@ci-1")):
+        assert left_behind(resolved, Path("lab.yaml")) == [
+            "run dead is over and left Pod/load/generator, ConfigMap/load/generator",
+            "run older is over and left Pod/load/other",
+            "  `launchbook sweep lab.yaml` removes it",
+        ]
+
+    def unreachable(parameters: object) -> Cluster:
+        raise ClusterError("no route")
+
+    monkeypatch.setattr(Cluster, "connect", unreachable)
+    assert left_behind(resolved, Path("lab.yaml")) == ["what earlier runs left is not known: no route"]
 
 
 def test_a_run_sweeps_only_its_own(memory: Memory) -> None:
