@@ -182,8 +182,9 @@ API_DOWN = {
         ),
         pytest.param(
             replace("policies/nats-access.yaml", "  ingress:\n", EVERYBODY),
-            {("A.isolation", edge): "FAIL" for edge in STRANGERS},
-            {("A.isolation", edge): "allowed by kgents-agents/nats-access ingress[0]" for edge in STRANGERS},
+            {("A.isolation", edge): "FAIL" for edge in STRANGERS} | {("A.undeclared", "openings"): "FAIL"},
+            {("A.isolation", edge): "allowed by kgents-agents/nats-access ingress[0]" for edge in STRANGERS}
+            | {("A.undeclared", "openings"): "Any other namespace"},
             id="a policy that admits every namespace",
         ),
         pytest.param(

@@ -25,7 +25,7 @@ _NO_SUCH_IMAGE = re.compile(
 )
 _PULLS = ("ErrImagePull", "ImagePullBackOff")
 _MENDABLE = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
-_PATIENCE = 30.0  # s from a pod's start, in which what it needs may still come: a Secret that an operator writes
+_PATIENCE = 30.0  # s from a pod's start, in which what it needs may still come: a Secret of an operator's, a registry
 _PROBATION = 10.0  # s, that a restarted container must run at least before it counts as ready; six times that at most
 _CRASHES = 3  # restarts after which a container that keeps ending has failed
 
@@ -37,9 +37,10 @@ def pod_failure(pod: Object, now: datetime | None = None) -> str | None:
     """
     status, name = pod.get("status") or {}, pod["metadata"]["name"]
     since = status.get("startTime")
-    young = bool(now and since and _seconds(since, now) < _PATIENCE)
+    age = _seconds(since, now) if now and since else None
     for container, reason, message in _waiting(pod):
-        passing = (reason in _PULLS and not _NO_SUCH_IMAGE.search(message)) or (reason in _MENDABLE and young)
+        pulled_later = reason in _PULLS and not _NO_SUCH_IMAGE.search(message) and (age is None or age < _PATIENCE)
+        passing = pulled_later or (reason in _MENDABLE and age is not None and age < _PATIENCE)
         if not passing and not (reason == "CrashLoopBackOff" and container.get("restartCount", 0) < _CRASHES):
             return _told(name, container, reason, message)
     for container in _statuses(pod):

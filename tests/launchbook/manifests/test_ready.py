@@ -130,6 +130,16 @@ def test_why_a_pod_will_not_start(item: Any, cause: str | None) -> None:
     assert pod_failure(item) == cause
 
 
+@pytest.mark.parametrize("reason", ["ErrImagePull", "CreateContainerConfigError"])
+@pytest.mark.parametrize(("age", "failed"), [(29, False), (31, True)])
+def test_what_may_come_by_itself_has_half_a_minute(reason: str, age: int, failed: bool) -> None:
+    """A registry that doesn't answer, a Secret that an operator writes."""
+    item = pod(state={"waiting": {"reason": reason, "message": "i/o timeout"}})
+    item["status"]["startTime"] = "2026-11-24T12:00:00Z"
+    cause = pod_failure(item, datetime(2026, 11, 24, 12, 0, age, tzinfo=UTC))
+    assert bool(cause) is failed
+
+
 def test_a_deployment_fails_with_its_pods_cause() -> None:
     """The workload says what its pod can't say by itself."""
     broken = pod(state={"waiting": {"reason": "InvalidImageName"}})
