@@ -32,7 +32,7 @@ def misnamed(name: str, typed: str | None, *, protected: bool) -> str:
     Asked of one that isn't protected: nothing there waits for the name, so that whoever typed another one would change an
     environment that they don't mean. Its own name is let pass, so that one call serves every environment.
     """
-    if protected or typed in (None, name):
+    if protected or typed in (None, "", name):  # "": typed_now() of nothing
         return ""
     return (
         f"confirm names {typed!r}, and these are the parameters of {name!r}, which is not protected and needs no name"
