@@ -136,8 +136,10 @@ def _state(track: Track, opened: Mapping[str, Any], exited: Mapping[str, Any] | 
         return "failed", exited["reason"]
     if exited is not None and exited["code"] != 0:
         return "failed", f"ended with exit code {exited['code']}"
+    if not log and exited is None:
+        return "waiting", "has not started"
     if not ended:
-        return "failed", "stopped before its last cell" if log else "has not started"
+        return "failed", "stopped before its last cell"
     return "finished", "finished"
 
 

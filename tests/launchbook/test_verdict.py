@@ -58,3 +58,17 @@ def test_what_came_and_went_again_is_two_changes() -> None:
 def test_records_without_their_end_are_no_whole_observation() -> None:
     """As in a run of an earlier version: what isn't there can't be missed."""
     assert because(FIRST, {}, whole=False) == []
+
+
+def test_a_track_that_nobody_began_is_no_failed_one() -> None:
+    """In a run that was stepped by hand, and closed early."""
+    given = opening(
+        run="r", environment="lab", tracks=["A", "B", "C"], mode="interactive", rules={}, waivers=[], read_only=False,
+        valid_days=7, actor="someone", versions={},
+    )  # fmt: skip
+    logs = {"A": [{"event": "finished", "at": AT}], "B": [{"event": "note", "at": AT, "text": "begun"}], "C": []}
+    batch = [{"event": "run", "at": AT, **given}, {"event": "closed", "at": AT}]
+    told = [(track["status"], track["because"]) for track in compute(batch, logs)["tracks"][:3]]
+    assert told == [
+        ("finished", "finished"), ("failed", "stopped before its last cell"), ("waiting", "has not started"),
+    ]  # fmt: skip
