@@ -28,8 +28,9 @@ export const options = {
 };
 
 // k6 counts iterations in whole numbers: a rate such as 2.5/s becomes 2500 in 1000 s.
-function executor({ vus, rate, stages, duration }) {
-  const gracefulStop = '2s';
+function executor({ vus, rate, stages, duration, request_timeout: timeout }) {
+  // A request that waits when its user is ended leaves no sample, and it is the slow ones that do.
+  const gracefulStop = `${Math.min(timeout, 30) + 1}s`;
   const ramps = stages.map((one) => ({ duration: `${one.duration}s`, target: Math.round(one.target) }));
   if (rate) {
     const open = { timeUnit: '1000s', preAllocatedVUs: vus, maxVUs: vus, gracefulStop };

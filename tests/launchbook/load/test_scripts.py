@@ -134,14 +134,14 @@ def test_the_script_sends_the_scenario(tmp_path: Path) -> None:
     [
         ({"vus": 7, "duration": "20s"}, {"executor": "constant-vus", "vus": 7, "duration": "26s"}),
         ({"rate": 2.5, "duration": "20s"}, {"executor": "constant-arrival-rate", "rate": 2500, "timeUnit": "1000s", "duration": "26s", "preAllocatedVUs": 4, "maxVUs": 4}),
-        ({"stages": [{"duration": "20s", "target": 9}]}, {"executor": "ramping-vus", "startVUs": 0, "stages": [{"duration": "20s", "target": 9}], "gracefulRampDown": "2s"}),
+        ({"stages": [{"duration": "20s", "target": 9}]}, {"executor": "ramping-vus", "startVUs": 0, "stages": [{"duration": "20s", "target": 9}], "gracefulRampDown": "11s"}),
         ({"rate": 5, "stages": [{"duration": "20s", "target": 9}]}, {"executor": "ramping-arrival-rate", "startRate": 0, "timeUnit": "1000s", "stages": [{"duration": "20s", "target": 9000}], "preAllocatedVUs": 4, "maxVUs": 4}),
     ],
 )  # fmt: skip
 def test_each_shape_has_its_executor(tmp_path: Path, given: Any, executor: Any) -> None:
     """Closed and open loop, steady and in stages; an open loop has no think time."""
     said = under_node(tmp_path, load(scenario=given))
-    assert said["options"]["scenarios"]["load"] == {**executor, "gracefulStop": "2s"}
+    assert said["options"]["scenarios"]["load"] == {**executor, "gracefulStop": "11s"}
     assert bool(said["slept"]) == ("rate" not in given)
 
 
