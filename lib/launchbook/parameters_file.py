@@ -41,7 +41,8 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Resolved:
         _put(data, name, value)
     environment = validate(Environment, path, data, lines, overrides)
     origins = {
-        name: "notebook" if name in overrides else _origin(path, lines, name)
+        # A name of an environment that was not typed is an override of nothing.
+        name: "notebook" if overrides.get(name, "") != "" else _origin(path, lines, name)
         for name, _ in flatten(environment.model_dump(mode="json"))
     }
     return Resolved(environment, origins)

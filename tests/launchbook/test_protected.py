@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from launchbook import batch, cluster, interactive, start
 from launchbook.cli import app
-from launchbook.parameters_file import Resolved
+from launchbook.parameters_file import Resolved, load
+from launchbook.protected import typed_now
 
 # As a confirmed run's own parameters.yaml holds it.
 FORMER = ENVIRONMENT.replace("cluster: {context: none}", "confirm: mini\ncluster: {context: none, protected: true}")
@@ -52,3 +53,9 @@ def test_a_notebook_of_its_own_goes_by_its_own_parameter(
     monkeypatch.chdir(tmp_path)
     run = start("manifests", {"environment": str(former), "confirm": typed})
     assert run.allowed("apply") is allowed
+
+
+def test_what_was_not_typed_has_no_origin_in_the_notebook(tmp_path: Path) -> None:
+    environment(tmp_path)
+    origins = [load(tmp_path / "mini.yaml", typed_now(name)).origins["confirm"] for name in (None, "mini")]
+    assert origins == ["default", "notebook"]
