@@ -230,6 +230,85 @@ def test_a_planted_fault_adds_exactly_its_own_checks(
         assert words in because(verdict, id, subject)
 
 
+RESTRICTED = """
+      securityContext: {runAsNonRoot: true, runAsUser: 65532, seccompProfile: {type: RuntimeDefault}}
+      automountServiceAccountToken: false
+"""
+PAUSES = (
+    "image: lab.local/pause:1, resources: {requests: {cpu: 5m, memory: 8Mi}, limits: {cpu: 50m, memory: 16Mi}}, "
+    "securityContext: {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}"
+)
+# An agent on every node, with a sidecar.
+BESIDES = f"""
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {{name: agent}}
+spec:
+  selector: {{matchExpressions: [{{key: app.kubernetes.io/name, operator: In, values: [agent]}}]}}
+  template:
+    metadata: {{labels: {{app.kubernetes.io/name: agent}}}}
+    spec:{RESTRICTED}
+      initContainers: [{{name: proxy, restartPolicy: Always, {PAUSES}}}]
+      containers: [{{name: agent, {PAUSES}}}]
+"""
+# Nobody sends anything but to DNS; the API also to what it needs.
+SENDING = """
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: default-deny-egress, namespace: kgents-triad}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+    - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]
+      ports: [{protocol: UDP, port: dns}, {protocol: TCP, port: dns-tcp}] # the pods' own, which is 1053
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: api-sends, namespace: kgents-triad}
+spec:
+  podSelector: {matchLabels: {app.kubernetes.io/name: api}}
+  policyTypes: [Egress]
+  egress:
+    - to: [{podSelector: {matchExpressions: [{key: app.kubernetes.io/name, operator: NotIn, values: [api, agent]}]}}]
+      ports: [{port: redis}]
+    - to: [{namespaceSelector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [kgents-agents]}]}}]
+      ports: [{port: 4222, endPort: 4222}]
+"""
+
+
+def other_forms(folder: Path) -> None:
+    """The sample in forms that a healthy system has as well: nothing of what it is allowed or keeps is another."""
+    by_label = "          podSelector:\n            matchLabels:\n              app.kubernetes.io/name: api\n"
+    by_rule = "          podSelector:\n            matchExpressions: [{key: app.kubernetes.io/name, operator: In, values: [api]}]\n"
+    replace("policies/nats-access.yaml", by_label, by_rule)(folder)
+    replace("policies/nats-access.yaml", "port: 4222", "port: client")(folder)
+    replace("nats/nats.yaml", "minAvailable: 2", "minAvailable: 60%\n  unhealthyPodEvictionPolicy: AlwaysAllow")(folder)
+    for file, more in (("api/api.yaml", BESIDES), ("policies/api-access.yaml", SENDING)):
+        (folder / file).write_text((folder / file).read_text() + more)
+
+
+@pytest.fixture
+def cleared(lab: Any) -> Iterator[None]:
+    """What the sample has not is gone again, so that the next run doesn't find it beside the manifests."""
+    yield
+    what = ("daemonset/agent", "networkpolicy/default-deny-egress", "networkpolicy/api-sends")
+    lab.kubectl("-n", "kgents-triad", "delete", "--cascade=foreground", "--ignore-not-found", *what, timeout=120)
+
+
+@pytest.mark.usefixtures("cleared")
+def test_a_healthy_system_in_other_forms_raises_no_alarm(launch: Launch) -> None:
+    """Egress closed but to DNS, expressions for labels, named ports, percentages, a sidecar, an agent on every node.
+
+    Twice: the second time nothing is left to apply.
+    """
+    for _ in range(2):
+        verdict = launch(other_forms)
+        assert {key: because(verdict, *key) for key in bad(verdict)} == {}
+
+
 def test_a_missing_policy_is_an_outage_with_its_cause(launch: Launch, lab: Any) -> None:
     """Without nats-access no pod of the API that starts gets ready, and the policy that closes the edge is named."""
     lab.kubectl("-n", "kgents-agents", "delete", "networkpolicy", "nats-access")

@@ -29,6 +29,7 @@ from launchbook.pages import render
 from launchbook.parameters import Cluster as Where
 from launchbook.parameters import Load
 from launchbook.parameters_file import load as resolve
+from launchbook.record import read_evidence, write_evidence
 from launchbook.thresholds import parse
 from launchbook.words import Status
 
@@ -144,6 +145,9 @@ class FakeRun:
 
     def progress(self, text: str, fraction: float | None = None) -> None:
         assert text
+
+    def evidence(self, name: str, data: Any) -> None:
+        write_evidence(self.files.evidence / name, data)
 
     def at_exit(self, clean_up: Any) -> None:
         """Nothing: send() cleans up."""
@@ -304,6 +308,8 @@ def test_workers_in_several_pods_are_one_run_and_a_lost_one_is_seen(token: Any, 
     assert each.min() > 100
     assert each.sum() == pytest.approx(result.count, rel=0.1)
     assert result.health["users"].max() == 10
+    (digests,) = read_evidence(run.files.evidence / "load" / "images.json").values()
+    assert [digest.partition(":")[0] for digest in digests] == ["sha256"]
 
     run, load = _api(token, tmp_path / "lost", "8s", pods=2, cpu="300m")
     pods = ("pods", "-n", "launchbook-load", "-l", "batch.kubernetes.io/job-name=launchbook-load-worker")
