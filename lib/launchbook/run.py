@@ -112,12 +112,31 @@ class Run:
 
     def allowed(self, act: Act) -> bool:
         """Whether this run may `apply`, `probe`, `evict` or `load`."""
-        return self._refusal(act) is None
+        return self.refusal(act) is None
+
+    def refusal(self, act: Act) -> str | None:
+        """Why this run may not do `act`, and what to write where, as one or two sentences; None where it may."""
+        if self.read_only:
+            return f"{act} is refused: this run is read-only."
+        if self._barred:
+            return f"{act} is refused: {self._barred}."
+        if act not in self.parameters.allow:
+            return (
+                f"{act} is not allowed in environment {self.parameters.name!r}. Write `allow: [{act}]` in its "
+                "parameters where it may be done."
+            )
+        if not self._confirmation.given:
+            name = self.parameters.name
+            return (
+                f"{act} is refused: {name!r} is protected. Pass `--confirm {name}` (papermill: `-p confirm {name}`), "
+                "or type its name in the box under Target."
+            )
+        return None
 
     def require(self, act: Act) -> None:
         """Raises NotAllowed, with what to write where, unless this run may do `act`."""
-        if refusal := self._refusal(act):
-            raise NotAllowed(refusal)
+        if refusal := self.refusal(act):
+            raise NotAllowed(f"{refusal} Nothing was changed.")
         self._lease.acquire()
 
     def bar(self, reason: str) -> None:
@@ -221,23 +240,6 @@ class Run:
 
     def _logs(self) -> dict[str, list[dict[str, Any]]]:
         return {t.id: Log(self.files.evidence / f"{t.id}.jsonl").read() for t in TRACKS}
-
-    def _refusal(self, act: Act) -> str | None:
-        if self.read_only:
-            return f"{act} is refused: this run is read-only. Nothing was changed."
-        if self._barred:
-            return f"{act} is refused: {self._barred}. Nothing was changed."
-        if act not in self.parameters.allow:
-            return (
-                f"{act} is not allowed in environment {self.parameters.name!r}. Write `allow: [{act}]` in its "
-                "parameters where it may be done. Nothing was changed."
-            )
-        if not self._confirmation.given:
-            return (
-                f"{act} is refused: {self.parameters.name!r} is protected. Type its name in the box under Target, or "
-                f"pass `-p confirm {self.parameters.name}`. Nothing was changed."
-            )
-        return None
 
     @cached_property
     def _lease(self) -> _Lease:

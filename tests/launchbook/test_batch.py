@@ -19,7 +19,7 @@ from memory import Memory
 from runs import environment, notebooks, passing
 from tenacity import retry, stop_after_delay, wait_fixed
 
-from launchbook import manifests
+from launchbook import isolation, manifests
 from launchbook.batch import run_batch
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError, NotAllowed, ParametersError
@@ -255,6 +255,8 @@ def test_a_notebook_whose_manifests_do_not_render_may_change_nothing(tmp_path: P
     assert not stepped.allowed("apply")
     with pytest.raises(NotAllowed, match=r"apply is refused: the manifests don't render\. Nothing was changed\."):
         stepped.require("apply")
+    proofs = isolation.probe(stepped), isolation.enforcement(stepped)
+    assert [found["problem"] for found in proofs] == ["probe is refused: the manifests don't render."] * 2
 
 
 BATCH = """\

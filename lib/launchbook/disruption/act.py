@@ -35,8 +35,8 @@ def evict(run: Run) -> dict[str, Any]:
     names = run.parameters.disruption.evict
     if not names:
         found["problem"] = "The parameters name no budget to prove under `disruption.evict`."
-    elif not run.allowed("evict"):
-        found["problem"] = "This run may not evict (`allow: [evict]`, not read-only, and confirmed where protected)."
+    elif refusal := run.refusal("evict"):
+        found["problem"] = refusal
     else:
         run.require("evict")
         found["proofs"] = [_proof(run, name) for name in names]

@@ -48,8 +48,8 @@ def enforcement(run: Run) -> dict[str, Any]:
     when it returns.
     """
     found: dict[str, Any] = {"problem": None, "nodes": []}
-    if not run.allowed("probe"):
-        found["problem"] = "This run may not probe (`allow: [probe]`, not read-only, and confirmed where protected)."
+    if refusal := run.refusal("probe"):
+        found["problem"] = refusal
         return found
     run.require("probe")
     namespace = scratch(run)

@@ -46,10 +46,8 @@ def during(run: Run, plan: pd.DataFrame, act: Callable[[], T]) -> tuple[T, dict[
         watch = None
         if not _changes(plan):
             found["edges"] = {edge.name: _row("unknown", None, UNCHANGED) for edge in edges}
-        elif not run.allowed("probe"):
-            found["problem"] = (
-                "This run may not probe (`allow: [probe]`, not read-only, and confirmed where protected)."
-            )
+        elif refusal := run.refusal("probe"):
+            found["problem"] = refusal
         else:
             try:
                 watch = stack.enter_context(_Watch(run, edges))

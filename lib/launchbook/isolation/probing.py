@@ -34,8 +34,8 @@ def probe(run: Run) -> dict[str, Any]:
     pace: {"cells" (edges asked), "attempts", "seconds"}, from the first attempt to the last.
     """
     found: dict[str, Any] = {"problem": None, "pace": None, "edges": {}}
-    if not run.allowed("probe"):
-        found["problem"] = "This run may not probe (`allow: [probe]`, not read-only, and confirmed where protected)."
+    if refusal := run.refusal("probe"):
+        found["problem"] = refusal
         return found
     run.require("probe")
     edges = run.parameters.isolation.edges

@@ -38,8 +38,8 @@ def execute(run: Run, target: dict[str, Any]) -> Result:
     if load.scenario.script and isinstance(engine, Locust):
         engine = "scenario.script is for k6, and there is none to run it. Nothing was sent."
     result = Result(engine=load.engine if isinstance(engine, str) else engine.name)
-    if target["problem"] or isinstance(engine, str) or not run.allowed("load"):
-        refusal = "This run may not load (`allow: [load]`, not read-only, and confirmed where protected)."
+    refusal = run.refusal("load")
+    if target["problem"] or isinstance(engine, str) or refusal:
         result.problem = str(target["problem"] or (engine if isinstance(engine, str) else refusal))
         return result
     result.cores = engine.cores
