@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from math import isfinite
 from typing import Any, Literal
 
 import pandas as pd
@@ -163,11 +164,14 @@ def decide(
         forced.append("A container restarts so often that its earlier logs are lost.")
     if forced:
         return say("deploy", forced)
+    needed = f"the {terms.detection_and_response / 3600:.2f} h in which an incident is found and handled"
     return say(
         "defer",
         [
-            f"Logs last {kept:.2f} h under load, longer than the {terms.detection_and_response / 3600:.2f} h in which "
-            "an incident is found and handled.",
+            "Logs are not aggregated, which somebody must accept.",
+            f"They last {kept:.2f} h under load, longer than {needed}."
+            if isfinite(kept)
+            else f"Nothing was logged under load, so they last longer than {needed}.",
             "No retention is demanded, no personal data is logged, and no container restarts often.",
         ],
     )

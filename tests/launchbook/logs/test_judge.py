@@ -69,6 +69,25 @@ def test_a_decision(decided: Any, expected: str) -> None:
     assert decided.decision == expected
 
 
+@pytest.mark.parametrize(
+    ("load", "lasts"),
+    [
+        (30000.0, "They last 0.38 h under load, longer than the 0.17 h in which an incident is found and handled."),
+        (
+            0.0,
+            "Nothing was logged under load, so they last longer than the 0.17 h in which an incident is found and handled.",
+        ),
+    ],
+)
+def test_a_deferral_says_what_must_be_accepted(load: float, lasts: str) -> None:
+    """Beside a FAIL, what speaks for the deferral alone would read like a pass."""
+    said = judge.decision(decide(rate=rates(load, load / 150))).because
+    assert said == (
+        f"Logs are not aggregated, which somebody must accept. {lasts} "
+        "No retention is demanded, no personal data is logged, and no container restarts often."
+    )
+
+
 def test_only_a_proposed_deferral_can_be_accepted() -> None:
     """It fails with the figure that a waiver bounds; where the rules say deploy there is none to accept."""
     deferred, forced = judge.decision(decide()), judge.decision(decide(rate=rates(load=300000.0)))
