@@ -18,6 +18,14 @@ from launchbook.errors import ParametersError
 
 Loc = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
+# pydantic's type of a mistake -> what to say of it to somebody who writes YAML.
+_PLAIN = {
+    "tuple_type": "must be a list, such as [a, b]",
+    "too_short": "needs {min_length} or more items",
+    "int_parsing": "must be a whole number",
+    "dict_type": "must be a mapping, such as {{a: b}}",
+    "model_type": "must be a mapping, such as {{a: b}}",
+}
 
 
 def parse(path: Path, what: str, example: str) -> tuple[dict[str, Any], dict[Loc, int]]:
@@ -101,6 +109,8 @@ def _say(
     if problem["type"] == "missing":
         return f"{where}: {name} is required and missing"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] in _PLAIN:
+        message = _PLAIN[problem["type"]].format_map(problem.get("ctx", {}))
     shown = "" if problem["type"] == "value_error" else f" (found {problem['input']!r})"
     return f"{where}: {name or path.stem}: {message}{shown}"
 

@@ -104,7 +104,8 @@ def _json(path: Path, stream: Stream, line: str) -> Reading:
         return k6_summary(path, whole)
     if isinstance(whole, dict) and isinstance(whole.get("results"), dict):
         return k6_report(path, whole)
-    raise Foreign(f"{path}: is no load result. {EXPECTED}; it holds the keys {', '.join(map(str, whole))[:80]}.")
+    keys = f"the keys {', '.join(map(str, whole))[:80]}" if whole else "nothing"
+    raise Foreign(f"{path}: is no load result. {EXPECTED}; it holds {keys}.")
 
 
 def _k6_csv(stream: Stream) -> Found:

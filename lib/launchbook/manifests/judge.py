@@ -70,7 +70,7 @@ def render(
         return say(Status.FAIL, problem)
     outside = [name(o) for o in objects if place(o) not in (*namespaces, *cluster_objects)]
     if outside:
-        return say(Status.FAIL, f"Outside the namespaces under launch: {', '.join(outside[:5])}.")
+        return say(Status.FAIL, f"Outside the namespaces under launch: {some(outside, 5)}.")
     if twice := sorted(n for n, times in Counter(map(name, objects)).items() if times > 1):
         return say(Status.FAIL, f"Rendered twice: {', '.join(twice)}.")
     if marked := [name(item) for item in objects if wears(item)]:

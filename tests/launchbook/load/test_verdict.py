@@ -264,6 +264,7 @@ OWN = "start,ms,name,status,failed,error\n" + "".join(f"{n / 10},5.0,<b>a</b>,20
         (b"\x1f\x8b\x08\x00broken", None, "INVALID", ["result: its gzip stream holds nothing that can be read."]),
         (b"PAR1broken", None, "INVALID", ["result: is no whole Parquet file of samples: "]),
         ("a,b\n1,2\n", None, "INVALID", ["result: is no load result. Expected k6's summary or "]),
+        ("{}", None, "INVALID", ["result: is no load result. Expected k6's summary or `--out json` or `--out csv` (also gzipped), Locust's _stats.csv or _stats_history.csv, or this runbook's samples.parquet; it holds nothing."]),
         ('{"a": 1}', None, "INVALID", ["result: is no load result. Expected k6's summary or "]),
         ('{"type":"Point"}\n', None, "INVALID", ["result: none of its 1 lines are k6 points."]),
         (own(checks={"type": "rate", "values": {"rate": 0, "passes": 0, "fails": 0}, "thresholds": {"rate>0.9": {"ok": True}}}), None, "INVALID", ["checks: rate>0.9 holds, says k6, but on zero samples."]),

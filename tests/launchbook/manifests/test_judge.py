@@ -73,6 +73,14 @@ MARKED = "The label launchbook.io/run marks what a run made for itself, to be le
         ([thing(), thing("Namespace", "shop", None)], None, (PASS, "Each is in a namespace under launch.")),
         ([thing(namespace="other")], None, (FAIL, "Outside the namespaces under launch: Service/other/a.")),
         ([thing("ClusterRole", namespace=None)], None, (FAIL, "Outside the namespaces under launch: ClusterRole/a.")),
+        (
+            [thing(name=n, namespace="o") for n in "abcdef"],
+            None,
+            (
+                FAIL,
+                "Outside the namespaces under launch: Service/o/a; Service/o/b; Service/o/c; Service/o/d; Service/o/e; and 1 more.",
+            ),
+        ),
         ([thing(), thing()], None, (FAIL, "Rendered twice: Service/shop/a.")),
         ([thing(), {**thing(name="b"), "metadata": {**thing(name="b")["metadata"], "labels": MARK}}], None,
          (FAIL, f"{MARKED} Service/shop/b.")),
