@@ -29,7 +29,10 @@ Name = Annotated[str, typer.Option("--name", help="The lab's name.")]
 
 @app.command()
 def build() -> None:
-    """Make the programs and images a lab is made of: about 8 minutes and 8 GiB the first time, then nothing."""
+    """Make the programs and images of a lab.
+
+    About 8 minutes and 8 GiB the first time, then nothing.
+    """
     parts.check_machine()
     steps = Steps()
     found = parts.build(steps)
@@ -54,14 +57,20 @@ def up(
 
 @app.command()
 def down(name: Name = "lab") -> None:
-    """End the lab and remove all it made: processes, mounts, links, routes, control groups, files."""
+    """End the lab and remove all it made.
+
+    Processes, mounts, links, routes, control groups and files.
+    """
     there = Lab(name).down()
     print(f"lab {name} is gone" if there else f"there is no lab {name}; nothing to do")
 
 
 @app.command()
 def status(name: Name = "lab", as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
-    """Show each component of each machine; exit code 1 unless all that should run does."""
+    """Show each component of each machine.
+
+    Exit code 1 unless all that should run does.
+    """
     found = Lab(name).status()
     if as_json:
         print(json.dumps(found or {"name": name, "up": False, "machines": []}, indent=1))
@@ -110,7 +119,10 @@ def kubeconfig(
 
 @app.command()
 def stop(target: Annotated[str, typer.Argument(metavar="COMPONENT@MACHINE")], name: Name = "lab") -> None:
-    """Stop one component, e.g. calico-felix@lab-node-2 (a fault for tests)."""
+    """Stop one component (a fault for tests).
+
+    Such as calico-felix@lab-node-2.
+    """
     Lab(name).stop(target)
 
 

@@ -28,7 +28,9 @@ def run(
     parameters: Annotated[Path, typer.Argument(help="An environment's YAML, such as parameters/lab.yaml.")],
     tracks: Annotated[str, typer.Option(help="Which tracks, such as A,B. Fewer than four end INCOMPLETE.")] = "A,B,C,D",
     read_only: Annotated[bool, typer.Option("--read-only", help="Look, change nothing.")] = False,
-    confirm: Annotated[str | None, typer.Option(help="The name of a protected environment.")] = None,
+    confirm: Annotated[
+        str | None, typer.Option(help="The name of a protected environment; without it, it is only looked at.")
+    ] = None,
     complete: Annotated[
         bool, typer.Option("--complete", help="Exit 0 once the run is complete, whatever its verdict.")
     ] = False,

@@ -64,7 +64,8 @@ def _end(name: str, pods: Sequence[Pod], parts: Sequence[Outside]) -> End:
         a, b = ipaddress.ip_address(first), ipaddress.ip_address(last or first)
     except ValueError:
         known = nearest(name, [known for pod in pods for known in (pod.name.partition("[")[0], pod.name)])
-        raise ParametersError(f"{name!r} is no address, and no workload's name{known or '.'}") from None
+        example = f"; write one such as {pods[0].name.partition('[')[0]!r}." if pods else "."
+        raise ParametersError(f"{name!r} is no address, and no workload's name{known or example}") from None
     same = [part for part in parts if ipaddress.ip_address(part.first).version == a.version]
     within = [p for p in same if int(ipaddress.ip_address(p.first)) <= int(a) and int(b) <= _number(p.last)]
     if a.version != b.version or int(b) < int(a) or (same and not within):

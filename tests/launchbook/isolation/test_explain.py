@@ -116,6 +116,7 @@ def test_an_end_is_a_workload_or_addresses(tmp_path: Path, source: str, destinat
 @pytest.mark.parametrize(
     ("source", "destination", "message"),
     [
+        ("default", "a/q", r"'default' is no address, and no workload's name; write one such as 'a/p'\."),
         ("a/pp", "a/q", r"'a/pp' is no address, and no workload's name; did you mean 'a/p'\?"),
         ("a/r", "a/q", r"'a/r' is one of a/r\[Deployment\], a/r\[StatefulSet\]: say which."),
         ("1.1.1.1", "2.2.2.2", "both ends are outside the cluster"),
