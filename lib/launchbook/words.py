@@ -313,25 +313,32 @@ def _join(check: Check, catalogue: Mapping[str, Rule], waiver: Waiver | None) ->
 def _first_match(
     p0: Sequence[Weighed], p1: Sequence[Weighed], counting: Sequence[Weighed], incomplete: Sequence[str]
 ) -> tuple[Verdict, tuple[str, ...]]:
+    unknown = [w for w in p0 if w.status is Status.UNKNOWN]
     if failed := [w for w in p0 if w.status is Status.FAIL]:
-        return Verdict.NO_GO, tuple(_line(w) for w in failed)
+        # Whoever mends what failed would meet these next; of a track that did not run, nothing is known anyway.
+        return Verdict.NO_GO, tuple(_line(w) for w in (*failed, *(() if incomplete else unknown)))
     if incomplete:
         return Verdict.INCOMPLETE, tuple(incomplete)
     if not p0 or not p1:
         raise BadConfiguration(f"a launch can't be decided on {len(p0)} P0 and {len(p1)} P1 checks; both are needed")
-    if unknown := [w for w in p0 if w.status is Status.UNKNOWN]:
+    if unknown:
         return Verdict.NO_GO, tuple(_line(w) for w in unknown)
     passed = sum(w.status is Status.PASS for w in p1)
     share = f"{passed} of {len(p1)} P1 checks passed ({100 * passed // len(p1)} %)"
     # Integers, since 0.6 * 5 is not 3 in floating point.
     if 100 * passed < LAUNCH_SHARE * len(p1):
-        return Verdict.NO_GO, (f"{share}; fewer than {LAUNCH_SHARE} % is no launch.",)
+        return Verdict.NO_GO, (f"{share}; fewer than {LAUNCH_SHARE} % is no launch. {_not_passed(p1)}",)
     conditions = [_line(w) for w in counting if w.status is Status.WAIVED]
     if 100 * passed < GO_SHARE * len(p1):
-        conditions.append(f"{share}; a GO needs {GO_SHARE} %.")
+        conditions.append(f"{share}; a GO needs {GO_SHARE} %. {_not_passed(p1)}")
     if conditions:
         return Verdict.CONDITIONAL, tuple(conditions)
     return Verdict.GO, (f"Every P0 check passed and {share}.",)
+
+
+def _not_passed(checks: Sequence[Weighed]) -> str:
+    ids = list(dict.fromkeys(w.check.id for w in checks if w.status is not Status.PASS))
+    return f"Not passed: {', '.join(ids)}."
 
 
 def _line(weighed: Weighed) -> str:

@@ -240,3 +240,16 @@ def test_worse_news_never_makes_a_better_verdict(pairs: list[tuple[str, Status]]
     worse = data.draw(st.sampled_from([Status.FAIL, Status.UNKNOWN]))
     changed = [check(c.id, worse) if n == at else c for n, c in enumerate(checks)]
     assert _rank(changed) <= _rank(checks)
+
+
+def test_what_else_blocks_a_launch_is_said_with_what_failed() -> None:
+    """Whoever mends the one would meet the other next."""
+    both = [check("X.P00", Status.FAIL), check("X.P00", Status.UNKNOWN, subject="other"), *p1(5)]
+    assert [line.split()[0] for line in weigh(both, RULES, today=TODAY).because] == ["FAIL", "UNKNOWN"]
+    short = weigh(both, RULES, incomplete=["track B was not selected"], today=TODAY)
+    assert [line.split()[0] for line in short.because] == ["FAIL"]
+
+
+def test_which_p1_checks_are_missing_is_said() -> None:
+    (line,) = weigh([P0, *p1(5, 2)], RULES, today=TODAY).because
+    assert line == "5 of 7 P1 checks passed (71 %); a GO needs 80 %. Not passed: X.P15, X.P16."
