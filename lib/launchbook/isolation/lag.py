@@ -20,9 +20,8 @@ from launchbook.isolation.connect import ALLOWED, Target
 from launchbook.isolation.layers import layer
 from launchbook.isolation.observe import compute
 from launchbook.isolation.polling import await_blocks
-from launchbook.isolation.probers import Key, Probers, key_of
+from launchbook.isolation.probers import Key, Probers, key_of, reached_control
 from launchbook.isolation.reach import Pod
-from launchbook.isolation.scratch import PORT
 from launchbook.isolation.targets import Behinds, every_destination, pod_of, targets
 from launchbook.parameters import Edge
 from launchbook.run import Run
@@ -198,9 +197,8 @@ class _Watch:
         found = every_destination(self.run, {edge.destination for edge in self.edges})
         self.there = {a["ip"] for _, pods in found.values() for one in pods for a in one.item["status"]["podIPs"]}
         if self.open:
-            control = [Target("control", self.probers.control, PORT, 5)]
-            seen = self.probers.ask(dict.fromkeys(self.open, control))
-            self.sound = {key for key, one in seen.items() if ALLOWED in one.get("control", ())}
+            seen = self.probers.ask(dict.fromkeys(self.open, self.probers.controls()))
+            self.sound = {key for key, one in seen.items() if reached_control(one)}
 
     def _there(self, namespace: str) -> bool:
         found = self.run.cluster.get("Namespace", namespace)

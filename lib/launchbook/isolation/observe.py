@@ -16,6 +16,7 @@ from launchbook.isolation.beyond import beyond, told
 from launchbook.isolation.blocks import pod_networks
 from launchbook.isolation.files import workload_of
 from launchbook.isolation.openings import Opening, bare, every_opening
+from launchbook.isolation.probers import DNS
 from launchbook.isolation.reach import Pod, World, allows, reach
 from launchbook.isolation.targets import Behind, Behinds, destinations, every_destination, pod_of
 from launchbook.ours import made_by, of_a_run
@@ -31,7 +32,7 @@ _POLICY = "networking.k8s.io/v1"
 _MAKERS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("apps/v1", "ReplicaSet"),
            ("batch/v1", "CronJob"), ("batch/v1", "Job"))  # fmt: skip
 _LASTING = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
-_DNS = Destination(namespace="kube-system", service="kube-dns", port=53)  # its name in every distribution but a few
+_DNS = Destination(service=DNS[0], namespace=DNS[1], port=53)
 
 
 def compute(run: Run) -> pd.DataFrame:

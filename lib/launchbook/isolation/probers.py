@@ -14,8 +14,8 @@ from typing import TypeVar
 from launchbook.errors import ClusterError
 from launchbook.guise import captors, captured
 from launchbook.isolation.accounts import account_of
-from launchbook.isolation.connect import Prober, Target, prober
-from launchbook.isolation.scratch import listener, open_namespace, prober_pod, scratch
+from launchbook.isolation.connect import ALLOWED, REFUSED, Prober, Target, prober
+from launchbook.isolation.scratch import PORT, listener, open_namespace, prober_pod, scratch
 from launchbook.ours import of_a_run
 from launchbook.parameters import Source
 from launchbook.pods import await_running, drop_namespace, ensure_namespace
@@ -24,7 +24,17 @@ from launchbook.run import Run
 Key = tuple[str, str]
 _START = 60.0  # s, for the probers to run
 _WORKERS = 32
+_CONTROL_ATTEMPTS = 5
+_PATIENCE = 1.0  # s, after which a control is tried anew
+DNS, _DNS_PORT = ("kube-dns", "kube-system"), 53  # its name in every distribution but a few
 T = TypeVar("T")
+
+
+def reached_control(seen: Mapping[str, Sequence[str]], protocol: str = "TCP") -> bool:
+    """Whether a probe pod reached one of its controls() in a round. seen: target id -> outcomes."""
+    if protocol == "TCP":
+        return any(ALLOWED in seen.get(one, ()) for one in ("control", "control-dns"))
+    return any({ALLOWED, REFUSED} & set(seen.get(one, ())) for one in ("control-udp", "control-dns-udp"))
 
 
 def key_of(source: Source) -> Key:
@@ -36,7 +46,8 @@ class Probers:
     """The probe pods of some sources, from `with` until its end, when nothing of them is left.
 
     broken: source -> why its pod was not started; failed: source -> why it could not be asked, each time;
-    control: the address of the listener that every one of them must reach.
+    control: the address of a listener of the run's own; dns: the address of the cluster's DNS, "" where it has none. Each
+    of them must reach one of the two: policies may let a pod send to DNS and to nothing else.
     """
 
     def __init__(self, run: Run, sources: Iterable[Source]) -> None:
@@ -46,7 +57,7 @@ class Probers:
         self.pods = {key: f"launchbook-probe-{n}" for n, key in enumerate(self.sources)}
         self.broken: dict[Key, str] = {}
         self.failed: dict[Key, list[str]] = {}
-        self.control = ""
+        self.control = self.dns = ""
         self._shells: dict[Key, tuple[ExitStack, Prober]] = {}
 
     def __enter__(self) -> Probers:
@@ -66,6 +77,15 @@ class Probers:
         """Source -> target id -> outcomes, all sources at once; nothing of a source that could not be asked."""
         keys = [key for key in asked if key not in self.broken]
         return dict(zip(keys, self.each(keys, lambda key: self._ask(key, asked[key])), strict=True))
+
+    def controls(self, *, udp: bool = False) -> list[Target]:
+        """What shows that a probe pod's own network works. By UDP the listener's port is closed, which its kernel says."""
+        found = [Target("control", self.control, PORT, _CONTROL_ATTEMPTS, every=_PATIENCE)]
+        found += [Target("control-udp", self.control, _DNS_PORT, 2, "UDP", _PATIENCE)] if udp else []
+        if self.dns:
+            found.append(Target("control-dns", self.dns, _DNS_PORT, _CONTROL_ATTEMPTS, every=_PATIENCE))
+            found += [Target("control-dns-udp", self.dns, _DNS_PORT, 2, "UDP", _PATIENCE)] if udp else []
+        return found
 
     def each(self, keys: Sequence[Key], do: Callable[[Key], T]) -> list[T]:
         """What `do` gives for each key, at once."""
@@ -103,6 +123,13 @@ class Probers:
         started = self.each(keys, self._start_one)
         self.broken |= {key: why for key, why in zip(keys, started, strict=True) if why}
         self.control = await_running(self.cluster, namespace, "control", _START)["status"]["podIP"]
+        self.dns = self._dns()
+
+    def _dns(self) -> str:
+        with suppress(ClusterError):
+            address = ((self.cluster.get("Service", *DNS) or {}).get("spec") or {}).get("clusterIP")
+            return "" if address in (None, "None") else str(address)
+        return ""
 
     def _source_namespaces(self) -> None:
         """A source's namespace must be there: one that is made here would be isolated from nothing.

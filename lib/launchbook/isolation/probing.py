@@ -7,18 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from launchbook.errors import ClusterError
-from launchbook.isolation.connect import ALLOWED, REFUSED, STAGGER, Target
-from launchbook.isolation.probers import Key, Probers, key_of
-from launchbook.isolation.scratch import PORT
+from launchbook.isolation.connect import ALLOWED, STAGGER, Target
+from launchbook.isolation.probers import Key, Probers, key_of, reached_control
 from launchbook.isolation.targets import every_destination, targets
 from launchbook.parameters import Edge
 from launchbook.run import Run
 
-_CONTROL = {"TCP": "control", "UDP": "control-udp"}
-_CONTROL_ATTEMPTS = 5
 _WITNESSES = 2  # sources that are asked whether a pod answers, before and after the blocks
 _PATIENCE = 1.0  # s, after which what ought to answer is tried anew
-_DNS = 53
 Outcomes = Mapping[Key, Mapping[str, list[str]]]
 Pair = tuple[Key, dict[str, Any]]  # a source, and a target that it is declared to reach
 
@@ -127,15 +123,10 @@ class _Rounds:
         return found
 
     def _ask(self, words: str, wanted: Mapping[Key, list[Target]]) -> Outcomes:
-        """One round, the controls of each source first. A UDP control's port is closed, which the pod's kernel says."""
+        """One round, the controls of each source first."""
         self.run.progress(words, 0.5)
-        asked: dict[Key, list[Target]] = {}
         by_udp = self._by_udp()
-        for key in self.probers.sources:
-            asked[key] = [Target(_CONTROL["TCP"], self.probers.control, PORT, _CONTROL_ATTEMPTS, every=_PATIENCE)]
-            if key in by_udp:
-                asked[key].append(Target(_CONTROL["UDP"], self.probers.control, _DNS, 2, "UDP", _PATIENCE))
-            asked[key] += wanted.get(key, ())
+        asked = {key: [*self.probers.controls(udp=key in by_udp), *wanted.get(key, ())] for key in self.probers.sources}
         seen = self.probers.ask(asked)
         self.attempts += sum(len(outcomes) for one in seen.values() for outcomes in one.values())
         return seen
@@ -162,8 +153,8 @@ class _Rounds:
                 }
                 for target in self.met[edge.name]
             ],
-            "control": [ALLOWED in seen.get(_CONTROL["TCP"], ()) for seen in mine],
-            "udp_control": [bool({ALLOWED, REFUSED} & set(seen.get(_CONTROL["UDP"], ()))) for seen in mine],
+            "control": [reached_control(seen) for seen in mine],
+            "udp_control": [reached_control(seen, "UDP") for seen in mine],
         }
 
 
