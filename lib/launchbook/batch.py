@@ -23,6 +23,7 @@ from launchbook.folder import RunFolder
 from launchbook.leasing import Holder, leased
 from launchbook.mend import mend
 from launchbook.parameters_file import Resolved
+from launchbook.protected import unconfirmed
 from launchbook.record import Log, write_evidence
 from launchbook.run import open_folder
 from launchbook.seal import seal
@@ -227,8 +228,8 @@ def _leased(
 ) -> AbstractContextManager[None]:
     """Keeps two runs that change the same namespaces apart; a run that changes nothing needs no Lease, nor may write one."""
     environment = resolved.environment
-    unconfirmed = environment.cluster.protected and environment.confirm != environment.name
-    if cluster is None or read_only or unconfirmed or not environment.allow:
+    looks_only = read_only or unconfirmed(environment, environment.confirm) or not environment.allow
+    if cluster is None or looks_only:
         return nullcontext()
     return leased(cluster, environment, Holder.here(folder.id))
 

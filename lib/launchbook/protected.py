@@ -16,11 +16,16 @@ def typed_now(name: str | None) -> dict[str, str]:
     return {"confirm": name or ""}
 
 
+def unconfirmed(environment: Environment, typed: str | None) -> bool:
+    """Whether an environment is protected and its name was not typed: nothing of it may be changed then."""
+    return environment.cluster.protected and typed != environment.name
+
+
 def require_name(environment: Environment, typed: str | None) -> None:
     """Raises NotAllowed for a command on a protected environment whose name was not given with it, or on any other where
     another name was."""
     name, protected = environment.name, environment.cluster.protected
-    if protected and typed != name:
+    if unconfirmed(environment, typed):
         raise NotAllowed(f"{name!r} is protected: pass `--confirm {name}`. Nothing was changed.")
     if why := misnamed(name, typed, protected=protected):
         raise NotAllowed(f"{why}. Nothing was changed.")

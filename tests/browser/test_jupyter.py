@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from opened import opened
 from playwright.sync_api import Page, expect, sync_playwright
 from runs import environment, notebooks
 
@@ -52,27 +50,9 @@ def address(tmp_path: Path) -> Iterator[str]:
     """The URL of JupyterLab on an interactive run, as it tells it on its log."""
     environment(tmp_path / "parameters")
     notebooks(tmp_path / "notebooks", CELLS)
-    log = tmp_path / "log"
     helpers = Path(__file__).parents[1] / "launchbook"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, tmp_path], stdout=file, stderr=file, start_new_session=True,
-            env={
-                **os.environ, "PYTHONPATH": str(helpers), "BROWSER": "true",
-                # Which tabs were open is remembered, and would come back in the next test.
-                "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
-            },
-        )  # fmt: skip
-    try:
-        deadline = time.monotonic() + 90
-        while not (found := re.search(r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+", log.read_text())):
-            assert process.poll() is None, log.read_text()[-2000:]
-            assert time.monotonic() < deadline, log.read_text()[-2000:]
-            time.sleep(0.2)
-        yield found[0]
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
+    with opened([sys.executable, "-c", SCRIPT, tmp_path], tmp_path, {"PYTHONPATH": str(helpers)}) as url:
+        yield url
 
 
 def _execute(page: Page, cells: int) -> None:

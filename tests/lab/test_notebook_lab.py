@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +12,7 @@ from typing import Any
 
 import pytest
 from environments import ROOT, lab_environment
+from opened import opened
 from playwright.sync_api import Page, expect, sync_playwright
 
 pytestmark = [pytest.mark.lab, pytest.mark.browser]
@@ -34,27 +32,12 @@ def address(system: Any, tmp_path: Path) -> Iterator[str]:
     system.apply(LEFT)
     environment = lab_environment(tmp_path, system.name, system.runbook, SHORT)
     options = ["--outputs", str(tmp_path / "outputs"), "--notebooks", str(ROOT / "notebooks")]
-    log = tmp_path / "log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "launchbook", "notebook", str(environment), *options], stdout=file, stderr=file,
-            start_new_session=True,
-            env={
-                **os.environ, "BROWSER": "true", "TMPDIR": str(tmp_path),
-                "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
-            },
-        )  # fmt: skip
+    command = [sys.executable, "-m", "launchbook", "notebook", str(environment), *options]
     try:
-        deadline = time.monotonic() + 90
-        while not (found := re.search(r"http://(?:localhost|127\.0\.0\.1):\d+/lab\?token=\w+", log.read_text())):
-            assert process.poll() is None, log.read_text()[-2000:]
-            assert time.monotonic() < deadline, log.read_text()[-2000:]
-            time.sleep(0.2)
-        assert "run killed is over and left ConfigMap/default/generator" in log.read_text()
-        yield found[0]
+        with opened(command, tmp_path, {"TMPDIR": str(tmp_path)}) as url:
+            assert "run killed is over and left ConfigMap/default/generator" in (tmp_path / "log").read_text()
+            yield url
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
         system.kubectl("delete", "configmap", "generator", "--ignore-not-found")
     assert not list(tmp_path.glob("launchbook-jupyter-*")), "connection files, with their keys, stay behind"
 

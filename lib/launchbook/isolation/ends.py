@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from launchbook.errors import ClusterError, MissingRight
+from launchbook.groups import group_of
 from launchbook.home import home
 from launchbook.isolation.files import workload_of
 from launchbook.isolation.mistaken import mistaken
@@ -47,7 +48,7 @@ def _rendered(objects: Sequence[Object]) -> dict[str, Any]:
     makers: dict[str, list[str]] = {}
     labels: dict[str, list[Mapping[str, str]]] = {}
     for item in objects:
-        group = item["apiVersion"].rpartition("/")[0]
+        group = group_of(item)
         if group not in _BUILT_IN and not group.endswith(".k8s.io"):
             where = item["metadata"].get("namespace", "")
             makers.setdefault(where, []).append(f"{item['kind']} {item['metadata']['name']}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from launchbook.errors import ParametersError
+from launchbook.groups import group_of, is_policy
 from launchbook.home import home
 from launchbook.isolation.blocks import Outside, outside
 from launchbook.isolation.coverage import ignored
@@ -125,8 +126,8 @@ def load(paths: Sequence[Path], networks: Sequence[str] = ()) -> tuple[World, tu
         for item in objects
         if item["kind"] == "Namespace"
     }
-    _refuse_two_of_a_name([item for item in objects if _is_policy(item) or any(workload_of(item))])
-    policies = {f"{home(o)}/{o['metadata']['name']}": o for o in objects if _is_policy(o)}
+    _refuse_two_of_a_name([item for item in objects if is_policy(item) or any(workload_of(item))])
+    policies = {f"{home(o)}/{o['metadata']['name']}": o for o in objects if is_policy(o)}
     for name, policy in policies.items():
         validate(name, policy)
     for line in (*ignored(tuple(policies.values())), *_unlabelled(policies.values(), pods, namespaces)):
@@ -164,17 +165,9 @@ def _unlabelled(policies: Iterable[Object], pods: Sequence[Pod], namespaces: Con
     ]
 
 
-def _is_policy(item: Object) -> bool:
-    return bool(item["kind"] == "NetworkPolicy" and _group(item) == "networking.k8s.io")
-
-
 def _is_another_kind(item: Object) -> bool:
     kind = item["kind"]
-    return kind in OTHER_KINDS.get(_group(item), ()) or (kind == "NetworkPolicy" and not _is_policy(item))
-
-
-def _group(item: Object) -> str:
-    return str(item.get("apiVersion", "")).rpartition("/")[0]
+    return kind in OTHER_KINDS.get(group_of(item), ()) or (kind == "NetworkPolicy" and not is_policy(item))
 
 
 def _scaled(objects: Sequence[Object]) -> set[str]:

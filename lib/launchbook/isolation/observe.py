@@ -54,6 +54,7 @@ def compute(run: Run) -> pd.DataFrame:
     rows = []
     for edge in edges:
         source = source_of(edge.source, pods)
+        hindrance = _hindrance(besides, edge.source, pods)
         service, behind = found[edge.destination]
         # Whether a rule is held against a Service's address or against the pod's behind it is the plugin's to say.
         addresses = tuple((service or {}).get("spec", {}).get("clusterIPs") or ())
@@ -64,7 +65,7 @@ def compute(run: Run) -> pd.DataFrame:
             end = pod_of(one.item)
             answer = reach(here, source, end, one.protocol)
             allowed = allows(answer, one.number)
-            unsure = _hindrance(besides, edge.source, pods)
+            unsure = hindrance
             if allowed is None:
                 unsure = "node" if source.host_network or end.host_network else "address"
             because = f"{answer.because}; but {others}" if others else answer.because

@@ -25,7 +25,7 @@ Key = tuple[str, str]
 _START = 60.0  # s, for the probers to run
 _WORKERS = 32
 _CONTROL_ATTEMPTS = 5
-_PATIENCE = 1.0  # s, after which a control is tried anew
+PATIENCE = 1.0  # s, after which what ought to answer is tried anew
 DNS, _DNS_PORT = ("kube-dns", "kube-system"), 53  # its name in every distribution but a few
 T = TypeVar("T")
 
@@ -80,11 +80,11 @@ class Probers:
 
     def controls(self, *, udp: bool = False) -> list[Target]:
         """What shows that a probe pod's own network works. By UDP the listener's port is closed, which its kernel says."""
-        found = [Target("control", self.control, PORT, _CONTROL_ATTEMPTS, every=_PATIENCE)]
-        found += [Target("control-udp", self.control, _DNS_PORT, 2, "UDP", _PATIENCE)] if udp else []
+        found = [Target("control", self.control, PORT, _CONTROL_ATTEMPTS, every=PATIENCE)]
+        found += [Target("control-udp", self.control, _DNS_PORT, 2, "UDP", PATIENCE)] if udp else []
         if self.dns:
-            found.append(Target("control-dns", self.dns, _DNS_PORT, _CONTROL_ATTEMPTS, every=_PATIENCE))
-            found += [Target("control-dns-udp", self.dns, _DNS_PORT, 2, "UDP", _PATIENCE)] if udp else []
+            found.append(Target("control-dns", self.dns, _DNS_PORT, _CONTROL_ATTEMPTS, every=PATIENCE))
+            found += [Target("control-dns-udp", self.dns, _DNS_PORT, 2, "UDP", PATIENCE)] if udp else []
         return found
 
     def each(self, keys: Sequence[Key], do: Callable[[Key], T]) -> list[T]:

@@ -8,13 +8,12 @@ from typing import Any
 
 from launchbook.errors import ClusterError
 from launchbook.isolation.connect import ALLOWED, STAGGER, Target
-from launchbook.isolation.probers import Key, Probers, key_of, reached_control
+from launchbook.isolation.probers import PATIENCE, Key, Probers, key_of, reached_control
 from launchbook.isolation.targets import every_destination, targets
 from launchbook.parameters import Edge
 from launchbook.run import Run
 
 _WITNESSES = 2  # sources that are asked whether a pod answers, before and after the blocks
-_PATIENCE = 1.0  # s, after which what ought to answer is tried anew
 Outcomes = Mapping[Key, Mapping[str, list[str]]]
 Pair = tuple[Key, dict[str, Any]]  # a source, and a target that it is declared to reach
 
@@ -100,7 +99,7 @@ class _Rounds:
         for edge in self.limits.edges:
             for target in _askable(self.met[edge.name]):
                 if edge.expect == "open":
-                    chosen = _target(target, self.tries, _PATIENCE, after)
+                    chosen = _target(target, self.tries, PATIENCE, after)
                 else:
                     # A name leads to the addresses that are tried as often as a block must be confirmed.
                     chosen = _target(target, 1 if target["kind"] == "name" else self.tries, STAGGER)
@@ -110,7 +109,7 @@ class _Rounds:
     def _chosen(self, groups: Iterable[list[Pair]]) -> dict[Key, list[Target]]:
         wanted: dict[Key, list[Target]] = {}
         for key, target in (pair for group in groups for pair in group):
-            wanted.setdefault(key, []).append(_target(target, self.tries, _PATIENCE))
+            wanted.setdefault(key, []).append(_target(target, self.tries, PATIENCE))
         return wanted
 
     def _answered(self, seen: Outcomes) -> dict[str, list[Pair]]:

@@ -111,7 +111,3 @@ class Counts:
             return Counts.none()
         keys = np.concatenate([one.keys for one in parts])
         return Counts.of(keys, np.concatenate([one.values for one in parts]))
-
-    def divided(self, by: int) -> Counts:
-        """The counts of key // by."""
-        return Counts.of(self.keys // by, self.values)

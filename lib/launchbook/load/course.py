@@ -11,12 +11,11 @@ import numpy as np
 
 from launchbook.load import intervals
 from launchbook.load.figures import Figure
-from launchbook.load.terms import Finding, Plan, Reason, amount
+from launchbook.load.hidden import FEWEST, MINUTE, worst_minute
+from launchbook.load.terms import Finding, Plan, Reason
 from launchbook.thresholds import Threshold
 from launchbook.words import Status
 
-_MINUTE = 60  # s
-_FEWEST = 3  # minutes, below which there is no minute to tell from the whole
 _BEFORE = 30  # s, over which the rate before a standstill is looked at
 _SHORT = 2  # s
 _CHANCE = math.log(1000)  # requests due, of which none comes by chance in one run of a thousand
@@ -78,25 +77,17 @@ def reasons(course: Course, plan: Plan | None, found: Sequence[Finding]) -> list
 def _worst_minute(course: Course, plan: Plan | None, held: Sequence[Threshold]) -> list[Reason]:
     """A minute that breaks, by more than chance, what the whole keeps."""
     first = course.at[0]
-    many = int((course.at[-1] - first) // _MINUTE)
-    if many < _FEWEST:
+    many = int((course.at[-1] - first) // MINUTE)
+    if many < FEWEST:
         return []
-    minutes = [np.flatnonzero((course.at - first) // _MINUTE == n) for n in range(many)]
-    told = []
+    minutes = [np.flatnonzero((course.at - first) // MINUTE == n) for n in range(many)]
+    told: list[Reason] = []
     for threshold in held:
         if threshold.asks_for_rate and plan is not None and not plan.steady:
             continue
         figures = [_of_minute(course, rows, threshold, (1 - intervals.CONFIDENCE) / many) for rows in minutes]
-        broken = [n for n, f in enumerate(figures) if f is not None and f.beyond(threshold)]
-        if not broken:
-            continue
-        values = {n: (figures[n] or Figure(0.0)).value for n in broken}
-        worst = max(broken, key=lambda n: abs(values[n] - threshold.limit))
-        said = (
-            f"{threshold.name} holds over the whole, but breaks in {len(broken)} of {many} windows of {_MINUTE} s; the "
-            f"worst begins at {_MINUTE * worst} s with {amount(threshold, values[worst])}."
-        )
-        told.append(Reason("worst-minute", said, "FAIL", threshold.name))
+        broken = [(float(MINUTE * n), f.value) for n, f in enumerate(figures) if f is not None and f.beyond(threshold)]
+        told += worst_minute(threshold, broken, many)
     return told
 
 

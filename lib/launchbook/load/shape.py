@@ -10,15 +10,14 @@ from launchbook.load import intervals
 from launchbook.load.buckets import RELATIVE_ERROR, average, backfilled, edges, quantile
 from launchbook.load.doubts import WHOLE
 from launchbook.load.figures import Figure, aggregated, per_second, percent, sending, trend, unsent
+from launchbook.load.hidden import FEWEST, MINUTE, flattered, worst_minute
 from launchbook.load.partly import waits
 from launchbook.load.tally import Tally
-from launchbook.load.terms import Finding, Plan, Reason, amount
+from launchbook.load.terms import Finding, Plan, Reason
 from launchbook.load.windows import Windows, cut, last
 from launchbook.thresholds import Threshold
 from launchbook.words import Status
 
-_MINUTE = 60  # s
-_FEWEST = 3  # minutes: in less there is no minute to tell from the whole
 _STILL = 0.1  # of the usual requests/s: in such a second the target stood still
 _SLOW = 3.0  # times the usual p(95): a slow start
 _STRAY = 3.0  # requests, that may fall into the second before or after
@@ -56,15 +55,8 @@ def _flattering(tally: Tally, found: Sequence[Finding]) -> list[Reason]:
         return []
     exact = trend(tally, [t.aggregate for t in held if t.aggregate != "avg"], good=True)
     successes = {name: figure.value for name, figure in exact.items()} | {"avg": average(tally.good)[0]}
-    share = 100 * tally.failed / tally.count
     return [
-        Reason(
-            "errors-flatter",
-            f"{t.metric}: {t.expression} holds only because errors are quick: {t.aggregate} of the successful requests is "
-            f"{successes[t.aggregate]:.1f} ms ({share:.2f} % failed).",
-            "FAIL",
-            t.name,
-        )
+        flattered(t, successes[t.aggregate], tally.failed / tally.count)
         for t in held
         if (clearly(t, successes["avg"], holds=False) if t.aggregate == "avg" else not t.holds(successes[t.aggregate]))
     ]
@@ -75,14 +67,14 @@ def _worst_minute(tally: Tally, plan: Plan | None, found: Sequence[Finding]) -> 
     held = [one.threshold for one in found if one.status is Status.PASS and _by_minutes(one.threshold)]
     if not held:
         return []
-    if tally.seconds < _FEWEST * _MINUTE:
+    if tally.seconds < FEWEST * MINUTE:
         said = (
             f"The samples cover {tally.seconds:.0f} s, less than three minutes: no minute was held against the thresholds by "
             "itself, so a short bad time may be hidden in the whole."
         )
         return [Reason("no-minutes", said, "NOTE")]
-    whole = cut(tally, _MINUTE)
-    minutes = [*((whole, n) for n in range(len(whole))), (last(tally, _MINUTE), 0)]
+    whole = cut(tally, MINUTE)
+    minutes = [*((whole, n) for n in range(len(whole))), (last(tally, MINUTE), 0)]
     alpha = (1 - intervals.CONFIDENCE) / len(minutes)
     reasons = []
     for threshold in held:
@@ -92,14 +84,7 @@ def _worst_minute(tally: Tally, plan: Plan | None, found: Sequence[Finding]) -> 
         judged = minutes[:-1] if threshold.asks_for_rate and not plan else minutes
         figures = [(one.begins[n], _of_minute(one, n, threshold, tally, alpha)) for one, n in judged]
         broken = [(begins, figure.value) for begins, figure in figures if figure and figure.beyond(threshold)]
-        if not broken:
-            continue
-        begins, value = max(broken, key=lambda one: abs(one[1] - threshold.limit))
-        said = (
-            f"{threshold.name} holds over the whole, but breaks in {len(broken)} of {len(judged)} windows of {_MINUTE} s; "
-            f"the worst begins at {begins:.0f} s with {amount(threshold, value)}."
-        )
-        reasons.append(Reason("worst-minute", said, "FAIL", threshold.name))
+        reasons += worst_minute(threshold, broken, len(judged))
     return reasons
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from launchbook.load import doubts
+from launchbook.load.hidden import flattered
 from launchbook.load.terms import Finding, Plan, Reason
 from launchbook.thresholds import Threshold
 from launchbook.words import Status
@@ -76,13 +77,7 @@ def _flattering(figures: Figures, share: float | None, found: Sequence[Finding])
     if not share or share >= 1:
         return []
     return [
-        Reason(
-            "errors-flatter",
-            f"{t.metric}: {t.expression} holds only because errors are quick: {t.aggregate} of the successful requests is "
-            f"{good[t.aggregate]:.1f} ms ({100 * share:.2f} % failed).",
-            "FAIL",
-            t.name,
-        )
+        flattered(t, good[t.aggregate], share)
         for t in (one.threshold for one in found if one.status is Status.PASS)
         if t.metric == "http_req_duration" and t.relation in ("<", "<=")
         if t.aggregate in good and not t.holds(good[t.aggregate])

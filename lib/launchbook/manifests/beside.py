@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from launchbook.counted import some
@@ -30,9 +30,8 @@ def foreign(
         because = present if isinstance(present, str) else "The manifests don't render."
         return [Check(id, "namespaces", Status.UNKNOWN, "not read", expected, because) for id in ids]
     found = outsiders.foreign(present, rendered)
-    accepted = sorted({one.object for one in found} & set(known))
     strange = [one for one in found if one.object not in known]
-    allowed = f"; {', '.join(accepted)} is known" if accepted else ""
+    allowed = _allowed((one.object for one in found), known)
     beside = f"; {clause}" if (clause := injected(present)) else ""
 
     def say(id: str, those: Sequence[Foreign], fine: str) -> Check:
@@ -63,7 +62,6 @@ def drift(held: Held, known: Sequence[str] = ()) -> Check:
 
     if held.problem:
         return say(Status.UNKNOWN, "not read", held.problem)
-    accepted = sorted({one.known_as for one in held.found} & set(known))
     strange = [one for one in held.found if one.known_as not in known]
     measured = f"{len(strange)} found"
     if strange:
@@ -71,5 +69,11 @@ def drift(held: Held, known: Sequence[str] = ()) -> Check:
         return say(Status.FAIL, measured, f"{some(told, _SHOWN)}. To take out the first: `{strange[0].command}`.")
     if held.unread:
         return say(Status.UNKNOWN, "not read", f"{some(held.unread, _SHOWN)}.")
-    allowed = f"; {', '.join(accepted)} is known" if accepted else ""
+    allowed = _allowed((one.known_as for one in held.found), known)
     return say(Status.PASS, measured, f"Each applied object holds what its manifest says and no more{allowed}.")
+
+
+def _allowed(found: Iterable[str], known: Sequence[str]) -> str:
+    """What was found and may be there, as a clause, or ""."""
+    accepted = sorted(set(found) & set(known))
+    return f"; {', '.join(accepted)} is known" if accepted else ""

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from launchbook.groups import built_in
 from launchbook.manifests.fields import Path, beyond, by_itself
 from launchbook.manifests.foreign import takers
-from launchbook.manifests.naming import built_in, name
+from launchbook.manifests.naming import name
 from launchbook.workloads import WORKLOADS, pod_metadata
 
 Object = Mapping[str, Any]
@@ -58,7 +59,7 @@ def drift(live: Object, wanted: Object, rendered: Sequence[Object], manager: str
     live: with its managedFields. Values of fields that both hold are left to the plan, which says who conflicts; rendered:
     everything, whose selectors say which label of a pod matters.
     """
-    if wanted["kind"] not in _KINDS or not built_in(wanted["apiVersion"]):
+    if wanted["kind"] not in _KINDS or not built_in(wanted):
         return []
     found: dict[Path, list[str]] = {}
     for who, path in beyond(live, _as_kept(wanted), manager):

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from launchbook.endpoints import astray, strangers
+from launchbook.groups import built_in, group_of
 from launchbook.manifests.insides import swapped
-from launchbook.manifests.naming import built_in, name
+from launchbook.manifests.naming import name
 from launchbook.manifests.policy import peers_at_home
 from launchbook.selector import matches
 from launchbook.workloads import WORKLOADS, controller_of, pod_metadata, workloads
@@ -41,7 +42,7 @@ def foreign(present: Present, rendered: Sequence[Object]) -> list[Foreign]:
     present: also the rendered objects of kinds that aren't Kubernetes' own, whose operators make objects for them.
     """
     names = {_known_as(item) for item in rendered}
-    customs = [item for those in present.values() for item in those if not built_in(item.get("apiVersion", "v1"))]
+    customs = [item for those in present.values() for item in those if not built_in(item)]
     operators = {item["metadata"]["uid"] for item in customs if _known_as(item) in names}
     items = [*workloads(present, WORKLOADS), *(one for kind in _OTHERS for one in present.get(kind) or ())]
     found = [Foreign(name(item), _effect(item, rendered)) for item in items if not _ours(item, names, operators)]
@@ -63,7 +64,7 @@ _OTHERS = ("Service", "PodDisruptionBudget", "NetworkPolicy")
 
 def _known_as(item: Object) -> tuple[str, str]:
     """Group and name: kinds of two groups may share a name."""
-    return str(item.get("apiVersion", "")).rpartition("/")[0], name(item)
+    return group_of(item), name(item)
 
 
 def _ours(item: Object, rendered: set[tuple[str, str]], operators: set[str]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from launchbook.counted import counted, some
+from launchbook.groups import is_policy
 from launchbook.home import home
 from launchbook.manifests import policy as networking
 from launchbook.manifests.beside import drift, foreign
@@ -184,7 +185,7 @@ def policies(
     if problem:
         because = "The manifests don't render, so it isn't known which policies they hold."
         return [Check("A.policy", "manifests", Status.UNKNOWN, "not rendered", "at least one", because)]
-    wanted = [o for o in rendered if networking.is_policy(o)]
+    wanted = [o for o in rendered if is_policy(o)]
     if not wanted and (others := [name(o) for o in rendered if o["kind"].endswith("NetworkPolicy")]):
         because = f"{', '.join(others)} is of another group than networking.k8s.io, and what such a policy does is not computed."
         return [Check("A.policy", "manifests", Status.UNKNOWN, "0 policies", "at least one", because)]

@@ -18,9 +18,3 @@ def place(item: Object) -> str:
     """The namespace that an object lives in or is; `Kind/name` of one that lives in none."""
     meta = item["metadata"]
     return str(meta["name"] if item["kind"] == "Namespace" else meta.get("namespace") or name(item))
-
-
-def built_in(api_version: str) -> bool:
-    """Whether a group is Kubernetes' own; the others' objects may have operators."""
-    group = api_version.rpartition("/")[0]
-    return "." not in group or group.endswith(".k8s.io")

@@ -12,13 +12,13 @@ import launchbook.render as rendering
 from launchbook.cluster import MANAGER
 from launchbook.endpoints import FOLLOWED
 from launchbook.errors import ClusterError, ParametersError
+from launchbook.groups import built_in, group_of, is_policy
 from launchbook.manifests.diff import veiled
 from launchbook.manifests.drift import Held, drift
 from launchbook.manifests.foreign import KINDS, Foreign, foreign
-from launchbook.manifests.naming import built_in, name
+from launchbook.manifests.naming import name
 from launchbook.manifests.order import rank
 from launchbook.manifests.planning import read
-from launchbook.manifests.policy import is_policy
 from launchbook.manifests.selectors import Pollution, polluted
 from launchbook.ours import made_by, of_a_run
 from launchbook.run import Run
@@ -119,9 +119,8 @@ def _applying(run: Run, rendered: Rendered) -> Iterator[Need]:
             resource = run.cluster.resource(item["apiVersion"], item["kind"])
         except ClusterError:
             continue
-        group = item["apiVersion"].partition("/")[0] if "/" in item["apiVersion"] else ""
         where = item["metadata"].get("namespace", "") if resource.namespaced else ""
-        yield from ((verb, resource.plural, group, "", where) for verb in ("get", "patch", "create"))
+        yield from ((verb, resource.plural, group_of(item), "", where) for verb in ("get", "patch", "create"))
 
 
 def render(run: Run) -> Rendered:
@@ -205,7 +204,7 @@ def _there(run: Run) -> dict[str, list[Object]]:
 def _operated(run: Run, rendered: Rendered) -> dict[str, list[Object]]:
     found: dict[str, list[Object]] = {}
     for item in rendered.objects:
-        if built_in(item["apiVersion"]):
+        if built_in(item):
             continue
         meta = item["metadata"]
         live = run.cluster.get(item["kind"], meta["name"], meta.get("namespace"), api_version=item["apiVersion"])

@@ -12,11 +12,6 @@ Object = Mapping[str, Any]
 _NAME = "kubernetes.io/metadata.name"
 
 
-def is_policy(item: Object) -> bool:
-    """Whether it is a NetworkPolicy of Kubernetes' own: kinds of other groups have that name and mean something else."""
-    return item["kind"] == "NetworkPolicy" and str(item["apiVersion"]).startswith("networking.k8s.io/")
-
-
 def meaning(policy: Object) -> dict[str, Any]:
     """A policy's fields with the API server's defaults.
 

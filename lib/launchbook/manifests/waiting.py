@@ -11,8 +11,9 @@ import pandas as pd
 
 from launchbook.cluster import Cluster
 from launchbook.errors import ClusterError
+from launchbook.groups import built_in
 from launchbook.manifests.kinds import State
-from launchbook.manifests.naming import built_in, name
+from launchbook.manifests.naming import name
 from launchbook.manifests.observe import Rendered
 from launchbook.manifests.order import together
 from launchbook.manifests.ready import covering, serving, state_of
@@ -80,7 +81,7 @@ def awaited(cluster: Cluster, objects: Sequence[Object], timeout: float, tell: C
 
 def _has_state(item: Object) -> bool:
     """Whatever may have conditions: another group's NetworkPolicy, a Gateway, a custom resource."""
-    return item["kind"] not in _STATELESS or not built_in(item["apiVersion"])
+    return item["kind"] not in _STATELESS or not built_in(item)
 
 
 def _states(cluster: Cluster, objects: Sequence[Object]) -> dict[str, State]:
